@@ -5,8 +5,12 @@ import { existsSync } from 'node:fs'
 const vite = new URL('../node_modules/vite/bin/vite.js', import.meta.url)
 const config = new URL('../client-demo/vite.config.ts', import.meta.url)
 if (existsSync(vite) && existsSync(config)) {
-  const { status } = spawnSync(process.execPath, [vite.pathname, 'build', '--config', config.pathname, '--logLevel', 'warn'], {
-    stdio: 'inherit',
-  })
+  const { status } = spawnSync(
+    process.execPath,
+    [vite.pathname, 'build', '--config', config.pathname, '--logLevel', 'warn'],
+    {
+      stdio: 'inherit',
+    },
+  )
   process.exitCode = status ?? 1
 }
