@@ -1,0 +1,110 @@
+/**
+ * The application as doors see it: run a use case, run it once per key, follow a game. What is behind it
+ * (pool, clock, keys) is built in main.ts.
+ */
+import type { Clock } from './clock.ts'
+import type { Database } from './db/pool.ts'
+import { type Actor, type GameEvent, inputHash, makeRunner, type UseCase } from './db/tx.ts'
+import { refuse } from './errors.ts'
+import type { FairKeys } from './proofs/keys.ts'
+
+/** A request's claim to be done once: kept per tenant, principal and endpoint. */
+export type OnceKey = { endpoint: string; key: string; status: number }
+
+export type Once = { status: number; body: string; replayed: boolean }
+
+export type Follower = (events: readonly GameEvent[]) => void
+
+export type App = {
+  readonly clock: Clock
+  readonly database: Database
+  readonly keys: FairKeys
+  /** Runs a use case in one transaction of the actor's tenant; see db/tx.ts. */
+  run<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I): Promise<O>
+  /**
+   * Runs a use case at most once per key; key and effect commit together. Answers the JSON text that was
+   * answered first. Refuses `idempotency_in_progress` while the first call runs and `idempotency_key_reused`
+   * for another input. A refusal of the use case stores nothing: it had no effect.
+   */
+  once<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I, key: OnceKey): Promise<Once>
+  /** Calls back with each committed batch of a game's events on this process. Returns the end of it. */
+  follow(tenantId: string, gameId: string, follower: Follower): () => void
+}
+
+export type AppOptions = { database: Database; clock: Clock; keys: FairKeys; report: (where: string, error: unknown) => void }
+
+/** Builds the application core on a database. */
+export function makeApp({ database, clock, keys, report }: AppOptions): App {
+  const followers = new Map<string, Set<Follower>>()
+
+  function publish(events: readonly GameEvent[]): void {
+    for (const [topic, group] of byGame(events)) {
+      for (const follower of followers.get(topic) ?? []) {
+        // Publication is a nudge and the table is the truth, so a follower that fails harms itself alone.
+        try {
+          follower(group)
+        } catch (error) {
+          report('follower', error)
+        }
+      }
+    }
+  }
+
+  const runner = makeRunner({ database, now: () => clock.now(), publish, keys })
+
+  return {
+    clock,
+    database,
+    keys,
+    run: runner.run,
+
+    once: (actor, useCase, input, key) =>
+      runner.run(actor, async (tx, given: typeof input): Promise<Once> => {
+        const request_hash = inputHash(given)
+        const values = [actor.userId, key.endpoint, key.key]
+        const locked = await tx.one<{ locked: boolean }>(
+          `select pg_try_advisory_xact_lock(hashtextextended(concat_ws(E'\\n', app_tenant_id(), $1::text, $2::text, $3::text), 0)) as locked`,
+          values,
+        )
+        if (!locked!.locked) refuse('idempotency_in_progress', { retry_after_s: 1 })
+
+        const first = await tx.one<{ request_hash: string; status: number; answer: string }>(
+          'select request_hash, status, answer from idempotency_keys where principal = $1 and endpoint = $2 and key = $3',
+          values,
+        )
+        if (first !== undefined) {
+          if (first.request_hash !== request_hash) refuse('idempotency_key_reused')
+          return { status: first.status, body: first.answer, replayed: true }
+        }
+
+        const body = JSON.stringify((await useCase(tx, given)) ?? null)
+        await tx.rows(
+          `insert into idempotency_keys (principal, endpoint, key, state, request_hash, status, answer, created_at)
+           values ($1, $2, $3, 'done', $4, $5, $6, $7)`,
+          [...values, request_hash, key.status, body, tx.now],
+        )
+        return { status: key.status, body, replayed: false }
+      }, input),
+
+    follow(tenantId, gameId, follower) {
+      const topic = `${tenantId}/${gameId}`
+      const group = followers.get(topic) ?? new Set()
+      followers.set(topic, group.add(follower))
+      return () => {
+        group.delete(follower)
+        if (group.size === 0) followers.delete(topic)
+      }
+    },
+  }
+}
+
+function byGame(events: readonly GameEvent[]): Map<string, GameEvent[]> {
+  const groups = new Map<string, GameEvent[]>()
+  for (const event of events) {
+    const topic = `${event.tenantId}/${event.gameId}`
+    const group = groups.get(topic)
+    if (group) group.push(event)
+    else groups.set(topic, [event])
+  }
+  return groups
+}

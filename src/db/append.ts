@@ -1,0 +1,183 @@
+/**
+ * The three things that every transaction appends to: a game's events, the tenant's audit chain, the tenant's
+ * public fairness log. Written together, last, and once per transaction, because their heads are the rows that
+ * all transactions of a tenant share.
+ */
+import { hash as digest } from 'node:crypto'
+import { jcs } from '../fairness/canonical.ts'
+import type { Actor, GameEvent } from './tx.ts'
+
+/** A change of a game before it has its number. `data` is what rooms fold and anybody may read. */
+export type PendingEvent = {
+  gameId: string
+  type: string
+  data: Record<string, unknown>
+  /** Whose action it was; never published. Defaults to the actor. */
+  userId?: string
+}
+
+export type AuditEntry = {
+  action: string
+  entity_type: string
+  entity_id?: string
+  old_values?: Record<string, unknown>
+  new_values?: Record<string, unknown>
+  /** For batches, where one transaction acts for many. Defaults to the actor of the transaction. */
+  by?: Pick<Actor, 'userId' | 'ip' | 'userAgent'>
+}
+
+/** An event of fair-1.md section 11 without `seq` and `at`, which it gets when it is written. */
+export type FairEvent = { type: string; commitHash?: string; nonce?: number } & Record<string, unknown>
+
+export type LoggedFairEvent = { seq: number; event: FairEvent }
+
+type Heads = {
+  game_seqs: number[]
+  audit_seq: number
+  audit_hash: string | null
+  log_size: number
+  log_hash: string
+}
+
+type Query = <R>(text: string, values: readonly unknown[], name: string) => Promise<R[]>
+
+const LOG_PREFIX = Buffer.from('fair/1/log\n', 'ascii')
+
+/**
+ * The hash of an audit row: SHA-256 over the tenant, the previous hash and the canonical row. Address and
+ * agent are personal data that a purge may clear, so they stay outside. `npm run audit` recomputes it.
+ */
+export function auditHash(tenantId: string, prevHash: string | null, row: Record<string, unknown>): string {
+  return digest('sha256', `livedraw/audit/1\n${tenantId}\n${prevHash ?? ''}\n${jcs(row)}`, 'hex')
+}
+
+/** The row hash of fair-1.md section 11: SHA256("fair/1/log\n" || previous || SHA256(JCS(event))). */
+export function logRowHash(prevHash: string, eventText: string): string {
+  const eventHash = digest('sha256', eventText, 'buffer')
+  return digest('sha256', Buffer.concat([LOG_PREFIX, Buffer.from(prevHash, 'hex'), eventHash]), 'hex')
+}
+
+/** The leaf of RFC 6962 over the same text. */
+export function logLeafHash(eventText: string): string {
+  return digest('sha256', `\u0000${eventText}`, 'hex')
+}
+
+/** Appends in one fixed lock order: games (sorted), then the tenant's heads. Returns what was numbered. */
+export async function append(
+  query: Query,
+  actor: Actor,
+  now: Date,
+  pending: { events: PendingEvent[]; audit: AuditEntry[]; fair: FairEvent[] },
+): Promise<{ events: GameEvent[]; logged: LoggedFairEvent[] }> {
+  const { events, audit, fair } = pending
+  if (events.length + audit.length + fair.length === 0) return { events: [], logged: [] }
+
+  const gameIds = [...new Set(events.map((event) => event.gameId))].sort()
+  const counts = gameIds.map((gameId) => events.filter((event) => event.gameId === gameId).length)
+  const [heads] = await query<Heads>('select * from take_heads($1, $2, $3, $4)', [gameIds, counts, audit.length, fair.length], 'take_heads')
+  if (heads === undefined) throw new Error(`tenant ${actor.tenantId} has no heads`)
+
+  const at = now.toISOString()
+  const numbered = numberEvents(events, gameIds, heads.game_seqs, actor.tenantId, at)
+  const chained = chainAudit(audit, heads, actor, at)
+  const logged = chainLog(fair, heads, at)
+  await query(WRITE, [
+    JSON.stringify(numbered.map((event, i) => eventRow(event, events[i]!, actor))),
+    JSON.stringify(chained.rows),
+    JSON.stringify(logged.rows),
+    chained.last,
+    logged.last,
+  ], 'append')
+  return { events: numbered, logged: logged.events }
+}
+
+function numberEvents(events: PendingEvent[], gameIds: string[], before: number[], tenantId: string, at: string): GameEvent[] {
+  const next = new Map(gameIds.map((gameId, i) => [gameId, before[i]!]))
+  return events.map(({ gameId, type, data }) => {
+    const seq = next.get(gameId)! + 1
+    next.set(gameId, seq)
+    return { tenantId, gameId, seq, type, at, data }
+  })
+}
+
+function eventRow(event: GameEvent, pending: PendingEvent, actor: Actor) {
+  return {
+    user_id: pending.userId ?? actor.userId,
+    event_type: event.type,
+    event_category: event.type.slice(0, event.type.indexOf('.')),
+    game_id: event.gameId,
+    game_seq: event.seq,
+    event_data: event.data,
+    at: event.at,
+  }
+}
+
+function chainAudit(entries: AuditEntry[], heads: Heads, actor: Actor, at: string) {
+  let prev_hash = heads.audit_hash
+  const rows = entries.map((entry, i) => {
+    const by = entry.by ?? actor
+    const hashed = {
+      seq: heads.audit_seq + i + 1,
+      user_id: by.userId,
+      action: entry.action,
+      entity_type: entry.entity_type,
+      entity_id: entry.entity_id ?? null,
+      old_values: entry.old_values ?? null,
+      new_values: entry.new_values ?? null,
+      at,
+    }
+    const hash = auditHash(actor.tenantId, prev_hash, hashed)
+    const row = { ...hashed, ip: by.ip ?? null, agent: by.userAgent?.slice(0, 300) ?? null, prev_hash, hash }
+    prev_hash = hash
+    return row
+  })
+  return { rows, last: entries.length > 0 ? prev_hash : null }
+}
+
+function chainLog(events: FairEvent[], heads: Heads, at: string) {
+  let prev = heads.log_hash
+  const numbered: LoggedFairEvent[] = []
+  const rows = events.map((pending, i) => {
+    const seq = heads.log_size + i
+    const event = { ...pending, seq, at }
+    const text = jcs(event)
+    const row_hash = logRowHash(prev, text)
+    prev = row_hash
+    numbered.push({ seq, event })
+    return {
+      seq,
+      type: event.type,
+      commit_hash: event.commitHash ?? null,
+      nonce: event.nonce ?? null,
+      event: text,
+      leaf_hash: logLeafHash(text),
+      row_hash,
+    }
+  })
+  return { rows, events: numbered, last: events.length > 0 ? prev : null }
+}
+
+/** One statement for all of it: rows travel as one JSON text each, which costs one parse and no array quoting. */
+const WRITE = `
+with events as (
+  insert into game_events (user_id, event_type, event_category, game_id, game_seq, event_data, event_timestamp, created_at)
+  select r.user_id, r.event_type, r.event_category, r.game_id, r.game_seq, r.event_data, r.at, r.at
+  from json_to_recordset($1::json) as r(user_id text, event_type text, event_category text, game_id text, game_seq bigint,
+                                        event_data jsonb, at timestamptz)
+), audit as (
+  insert into audit_logs (seq, user_id, action, entity_type, entity_id, old_values, new_values, ip_address, user_agent,
+                          prev_hash, hash, created_at)
+  select r.seq, r.user_id, r.action, r.entity_type, r.entity_id, r.old_values, r.new_values, r.ip, r.agent,
+         r.prev_hash, r.hash, r.at
+  from json_to_recordset($2::json) as r(seq bigint, user_id text, action text, entity_type text, entity_id uuid,
+                                        old_values jsonb, new_values jsonb, ip text, agent text, prev_hash text,
+                                        hash text, at timestamptz)
+), log as (
+  insert into fair_log (seq, type, commit_hash, nonce, event, leaf_hash, row_hash)
+  select r.seq, r.type, r.commit_hash, r.nonce, r.event, r.leaf_hash, r.row_hash
+  from json_to_recordset($3::json) as r(seq bigint, type text, commit_hash text, nonce bigint, event text,
+                                        leaf_hash text, row_hash text)
+)
+update tenant_heads
+   set audit_hash = coalesce($4, audit_hash), log_hash = coalesce($5, log_hash)
+ where tenant_id = app_tenant_id() and ($4::text is not null or $5::text is not null)`

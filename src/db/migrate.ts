@@ -1,0 +1,48 @@
+/** Brings a database to the schema of this version: forward only, under a lock, refused when the database is ahead. */
+import { readdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { runner } from 'node-pg-migrate'
+import pg from 'pg'
+
+const DIRECTORY = fileURLToPath(new URL('../../migrations', import.meta.url))
+/** Any number, as long as every version of the product uses the same one. */
+const LOCK = 5_240_018
+
+export class SchemaAheadError extends Error {}
+
+/**
+ * Applies what is missing, in order, each file in its own transaction. A second process waits for the lock and
+ * then finds nothing to do. Throws SchemaAheadError when the database knows a migration that this version lacks.
+ */
+export async function migrate(url: string, log: (message: string) => void = () => {}): Promise<void> {
+  const client = new pg.Client({ connectionString: url, application_name: 'livedraw-migrate' })
+  await client.connect()
+  try {
+    await client.query('select pg_advisory_lock($1)', [LOCK])
+    await refuseIfAhead(client)
+    await runner({
+      dbClient: client,
+      dir: DIRECTORY,
+      direction: 'up',
+      migrationsTable: 'schema_migrations',
+      // The lock above waits; the library's own would throw at a second process.
+      noLock: true,
+      log: () => {},
+      logger: { debug: () => {}, info: () => {}, warn: log, error: log },
+    })
+  } finally {
+    await client.end()
+  }
+}
+
+async function refuseIfAhead(client: pg.Client): Promise<void> {
+  const known = new Set((await readdir(DIRECTORY)).map((file) => file.replace(/\.sql$/, '')))
+  const { rows } = await client.query<{ present: boolean }>(`select to_regclass('schema_migrations') is not null as present`)
+  if (!rows[0]!.present) return
+  const applied = await client.query<{ name: string }>('select name from schema_migrations order by id')
+  const unknown = applied.rows.map((row) => row.name).filter((name) => !known.has(name))
+  if (unknown.length === 0) return
+  throw new SchemaAheadError(
+    `The database was migrated by a newer version of Livedraw (${unknown.join(', ')}). Start that version, or restore a backup.`,
+  )
+}

@@ -1,0 +1,124 @@
+/**
+ * The one catalogue of refusals: code -> HTTP status and sentence. Doors map it to problem+json or to a
+ * room refusal; nothing that is not in this list leaves the process. `docs/errors.md` is checked against it.
+ */
+
+export const ERRORS = {
+  // Input and transport
+  invalid_input: { status: 400, title: 'The request does not have the shape this operation takes.' },
+  invalid_json: { status: 400, title: 'The body is not valid JSON.' },
+  body_too_large: { status: 413, title: 'The body is larger than this operation accepts.' },
+  length_required: { status: 411, title: 'The body needs a Content-Length.' },
+  unsupported_media_type: { status: 415, title: 'The body must be plain application/json.' },
+  not_found: { status: 404, title: 'There is nothing here.' },
+  method_not_allowed: { status: 405, title: 'This path does not take that method.' },
+  rate_limited: { status: 429, title: 'Too many requests; try again later.' },
+  quota_exceeded: { status: 429, title: 'Too many connections, seats or rooms.' },
+  // Who is asking
+  unauthorized: { status: 401, title: 'A valid bearer token is needed.' },
+  forbidden: { status: 403, title: 'This token has no right to do that.' },
+  user_blocked: { status: 403, title: 'This user is blocked.' },
+  tenant_inactive: { status: 403, title: 'This tenant is switched off.' },
+  guests_not_allowed: { status: 403, title: 'This tenant does not give guest tokens.' },
+  spectator_read_only: { status: 403, title: 'A spectator can watch, not act.' },
+  // Concurrency
+  idempotency_key_required: { status: 400, title: 'This operation needs an Idempotency-Key header.' },
+  idempotency_key_invalid: { status: 400, title: 'An Idempotency-Key is 1-255 visible ASCII characters.' },
+  idempotency_key_reused: { status: 422, title: 'This key was already used with another request.' },
+  idempotency_in_progress: { status: 409, title: 'The first request with this key is still running.' },
+  precondition_required: { status: 428, title: 'A change needs an If-Match header with the ETag that was read.' },
+  precondition_failed: { status: 412, title: 'The row was changed since it was read.' },
+  already_exists: { status: 409, title: 'Something with this key already exists.' },
+  in_use: { status: 409, title: 'Something else still depends on this.' },
+  // Availability
+  unavailable: { status: 503, title: 'Temporarily unavailable; try again in a moment.' },
+  shutting_down: { status: 503, title: 'The server is stopping; try again in a moment.' },
+  entropy_unavailable: { status: 503, title: 'The source of entropy cannot be reached, so no draw can be promised.' },
+  fairness_locked: { status: 503, title: 'The fairness self-test failed at start; games are locked.' },
+  internal: { status: 500, title: 'Something went wrong on our side.' },
+  // Games
+  game_not_found: { status: 404, title: 'No such game.' },
+  engine_disabled: { status: 409, title: 'The engine of this game is switched off.' },
+  wheel_not_published: { status: 409, title: 'This wheel has no published version.' },
+  wheel_not_ready: { status: 422, title: 'This wheel cannot be published as it is.' },
+  wheel_paused: { status: 409, title: 'This wheel is paused.' },
+  wheel_not_open: { status: 409, title: 'This wheel is outside its schedule.' },
+  cooldown: { status: 409, title: 'The next spin is not due yet.' },
+  plays_per_day_reached: { status: 409, title: 'No more plays today.' },
+  no_chances_left: { status: 409, title: 'No spin chances left.' },
+  probabilities_incomplete: { status: 422, title: 'The probabilities do not add up to exactly 1.' },
+  round_running: { status: 409, title: 'A shared spin is already running on this wheel.' },
+  // Fairness
+  seed_pair_not_found: { status: 404, title: 'There is no seed pair for this player and game yet.' },
+  client_seed_invalid: { status: 400, title: 'A client seed is 8-64 characters of A-Z, a-z, 0-9, _ and -.' },
+  not_yet_revealed: { status: 409, title: 'The seed of this event is not revealed yet.' },
+} as const satisfies Record<string, { status: number; title: string }>
+
+export type ErrorCode = keyof typeof ERRORS
+
+export type FieldError = { pointer: string; detail: string }
+
+export type RefusalDetail = {
+  /** One sentence about this very case; the catalogue's title is used when it is absent. */
+  detail?: string
+  /** JSON pointers into the input. */
+  errors?: FieldError[]
+  /** Machine-readable facts: what is missing, when it becomes possible. Goes out as it is. */
+  facts?: Record<string, unknown>
+  /** Seconds after which a retry can work; becomes Retry-After. */
+  retry_after_s?: number
+}
+
+/** A named answer to a caller. Not a failure: nothing is logged, nothing was written. */
+export class Refusal extends Error {
+  readonly code: ErrorCode
+  readonly detail: RefusalDetail
+
+  constructor(code: ErrorCode, detail: RefusalDetail = {}) {
+    super(detail.detail ?? ERRORS[code].title)
+    this.name = 'Refusal'
+    this.code = code
+    this.detail = detail
+  }
+}
+
+/** Stops the use case with a named answer. */
+export function refuse(code: ErrorCode, detail: RefusalDetail = {}): never {
+  throw new Refusal(code, detail)
+}
+
+export type PublicError = {
+  code: ErrorCode
+  status: number
+  title: string
+  detail: string
+  errors?: FieldError[]
+  facts?: Record<string, unknown>
+  retry_after_s?: number
+}
+
+/** SQLSTATE classes that mean "the database cannot serve now": connection, resources, intervention, shutdown. */
+const UNAVAILABLE = /^(08|53|57|58)/
+const TIMEOUTS = new Set(['55P03', '57014', '25P03', '25P04'])
+const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND'])
+
+/** True for failures outside us that pass: the caller may try again with the same key. */
+export function isUnavailable(error: unknown): boolean {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
+  if (typeof code === 'string' && (UNAVAILABLE.test(code) || TIMEOUTS.has(code) || NETWORK.has(code))) return true
+  return typeof message === 'string' && /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|Cannot use a pool after calling end/.test(message)
+}
+
+/**
+ * What a caller may know about an error: refusals as they are, passing failures as `unavailable`,
+ * everything else as `internal`. Never the text of a library or of the database.
+ */
+export function publicError(error: unknown): PublicError {
+  if (error instanceof Refusal) {
+    const { status, title } = ERRORS[error.code]
+    return { code: error.code, status, title, ...error.detail, detail: error.message }
+  }
+  const code: ErrorCode = isUnavailable(error) ? 'unavailable' : 'internal'
+  const { status, title } = ERRORS[code]
+  return { code, status, title, detail: title, ...(code === 'unavailable' && { retry_after_s: 1 }) }
+}
