@@ -29,9 +29,16 @@ export function emptyRoot(hash: Hash = NOBLE_HASH): Uint8Array {
 
 /** Root over leaf hashes, in order; the split is at the largest power of two below the size. */
 export function merkleRoot(leaves: readonly Uint8Array[], hash: Hash = NOBLE_HASH): Uint8Array {
-  let state = EMPTY_TREE
-  for (const leaf of leaves) state = append(state, leaf, hash)
-  return rootOf(state, hash)
+  let row = leaves
+  if (row.length === 0) return emptyRoot(hash)
+  while (row.length > 1) {
+    const above: Uint8Array[] = []
+    for (let i = 0; i + 1 < row.length; i += 2) above.push(nodeHash(row[i]!, row[i + 1]!, hash))
+    // A node without a sibling rises as it is: that is the split at the largest power of two, seen from below.
+    if (row.length % 2 === 1) above.push(row.at(-1)!)
+    row = above
+  }
+  return row[0]!
 }
 
 // --- Growing a tree ---------------------------------------------------------------------------------------------

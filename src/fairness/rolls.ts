@@ -48,7 +48,7 @@ export function block(key: Key, ctx: string, i: number, hash: Hash = NOBLE_HASH)
  */
 export function words(key: Key, ctx: string, hash: Hash = NOBLE_HASH): WordSource {
   const mac = macOf(key, hash)
-  let current = new DataView(new ArrayBuffer(0))
+  let current: DataView<ArrayBufferLike> = new DataView(new ArrayBuffer(0))
   let block_index = 0
   let at = 0
   return {
