@@ -5,7 +5,7 @@
 import { realpathSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { readyCluster, SUPERUSER } from './embedded/cluster-files.ts'
+import { readyCluster, SUPERUSER, syncNewCluster } from './embedded/cluster-files.ts'
 import { takeLock } from './embedded/lock.ts'
 import { embeddedPackage, readyPrograms } from './embedded/native.ts'
 import { canEnter, choosePlace, handOver, type Place } from './embedded/place.ts'
@@ -114,16 +114,27 @@ async function startLocked(
   options: EmbeddedOptions,
   release: () => void,
 ): Promise<EmbeddedPostgres> {
-  const { log, settings } = options
+  const { log } = options
+  const settings = { ...SETTINGS, ...options.settings }
   const programs = await readyPrograms((path) => canEnter(path, place.identity), place.dir, log)
-  const password = await readyCluster(place, programs.initdb, log)
+  const { password, is_new } = await readyCluster(place, programs.initdb, log)
   const { cluster: dir, log_file, identity } = place
   const cluster: Cluster = { dir, log_file, pg_ctl: programs.pg_ctl, identity }
 
   const adopted_port = await adoptRunning(dir, password, log)
   if (adopted_port === null) openLog(log_file, (path, mode) => handOver(path, mode, identity))
-  const port = adopted_port ?? (await startPostmaster(cluster, { ...SETTINGS, ...settings }))
-  await ensureDatabase(password, port)
+  const port = adopted_port ?? (await startPostmaster(cluster, settings))
+  try {
+    const must_sync = is_new && settings['fsync'] !== 'off'
+    await Promise.all([
+      ensureDatabase(password, port),
+      must_sync ? syncNewCluster(place, programs.initdb) : null,
+    ])
+  } catch (error) {
+    // Nobody would stop what we started for a caller who gets no handle.
+    if (adopted_port === null) await stopPostmaster(cluster, ANSWER_MS_MAX)
+    throw error
+  }
 
   let stopped: Promise<void> | null = null
   return {

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { handOver, isCluster, type Place, repairOwnership } from './place.ts'
+import { handOver, isCluster, type Place, refuseForeignOwner, repairOwnership } from './place.ts'
 import { runProgram } from './processes.ts'
 import { EmbeddedStartError } from './start-error.ts'
 
@@ -31,20 +31,21 @@ export async function readyCluster(
   place: Place,
   initdb: string,
   log: (message: string) => void,
-): Promise<string> {
+): Promise<{ password: string; is_new: boolean }> {
+  refuseForeignOwner(place)
   removeHalves(place)
   setAsideForgotten(place, log)
   if (isCluster(place.cluster)) {
     checkVersion(place)
     repairOwnership(place, log)
-    return readPassword(place)
+    return { password: readPassword(place), is_new: false }
   }
   removeEmpty(place)
   log(`A new database is made in ${place.cluster}.`)
   const password = existsSync(place.password_file) ? readPassword(place) : writePassword(place)
   await makeCluster(place, initdb, password)
   if (place.dir !== place.dataDir) writeDurably(place.location_file, `${place.dir}\n`)
-  return password
+  return { password, is_new: true }
 }
 
 function removeHalves(place: Place): void {
@@ -125,6 +126,14 @@ async function makeCluster(place: Place, initdb: string, password: string): Prom
   }
   renameSync(half, place.cluster)
   syncDirectory(place.dir)
+}
+
+/**
+ * Brings the files of a new cluster to the disk: initdb leaves that out to be quick, and PostgreSQL syncs only what it
+ * writes itself, so that a power failure in the first half minute could lose the ground under committed rows.
+ */
+export async function syncNewCluster(place: Place, initdb: string): Promise<void> {
+  await runProgram(initdb, ['--sync-only', `--pgdata=${place.cluster}`], place.identity)
 }
 
 function initdbArguments(dir: string, password_file: string): string[] {

@@ -44,7 +44,7 @@ export function choosePlace(dataDirOption: string, log: (message: string) => voi
   const recorded = existsSync(location_file) ? readFileSync(location_file, 'utf8').trim() : null
   const identity = chooseIdentity(join(recorded ?? dataDir, 'postgres'))
   const dir = recorded ?? chooseDir(dataDir, identity, log)
-  if (recorded !== null && !isCluster(join(recorded, 'postgres'))) {
+  if (recorded !== null && !existsSync(join(recorded, 'postgres'))) {
     throw new EmbeddedStartError(
       `The database of ${dataDir} was kept in ${recorded} and is gone from there; bring it back, ` +
         `or remove ${location_file} to start with an empty one.`,
@@ -73,26 +73,27 @@ export function handOver(path: string, mode: number, identity: Identity): void {
   chmodSync(path, mode)
 }
 
-/**
- * Makes owner and mode of an existing cluster what PostgreSQL insists on (its user, 0700).
- * Refuses with EmbeddedStartError when it belongs to somebody else and we are not root.
- */
+/** Refuses with EmbeddedStartError a cluster of another user when we are not root; nothing can be seen inside it. */
+export function refuseForeignOwner(place: Place): void {
+  const uid = process.getuid?.()
+  const owner = statSync(place.cluster, { throwIfNoEntry: false })
+  if (!owner || uid === undefined || uid === 0 || owner.uid === uid) return
+  throw new EmbeddedStartError(
+    `${place.cluster} belongs to the user with id ${owner.uid}; start as that user or as root, ` +
+      'or set DATA_DIR to a directory of your own.',
+  )
+}
+
+/** Makes owner and mode of an existing cluster what PostgreSQL insists on: its user, 0700. */
 export function repairOwnership(place: Place, log: (message: string) => void): void {
-  const owner = statSync(place.cluster)
-  const uid = place.identity?.uid ?? process.getuid?.() ?? owner.uid
-  if (owner.uid !== uid) {
-    if (process.getuid?.() !== 0) {
-      throw new EmbeddedStartError(
-        `${place.cluster} belongs to the user with id ${owner.uid}; start as that user or as root, ` +
-          'or set DATA_DIR to a directory of your own.',
-      )
-    }
+  const { uid, mode } = statSync(place.cluster)
+  if (place.identity !== null && uid !== place.identity.uid) {
     log(
-      `${place.cluster} is given to the user ${place.identity?.name}, because PostgreSQL does not run as its owner.`,
+      `${place.cluster} is given to the user ${place.identity.name}, because PostgreSQL does not run as its owner.`,
     )
     giveTree(place.cluster, place.identity)
   }
-  if ((owner.mode & 0o777) !== 0o700 && process.platform !== 'win32') {
+  if ((mode & 0o777) !== 0o700 && process.platform !== 'win32') {
     log(`${place.cluster} is made private again (mode 0700); PostgreSQL refuses anything wider.`)
     chmodSync(place.cluster, 0o700)
   }

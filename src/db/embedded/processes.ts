@@ -43,7 +43,7 @@ function factsFromPs(pid: number): ProcessFacts | null {
   try {
     const line = execFileSync('ps', ['-o', 'stat=,lstart=,comm=', '-p', String(pid)], {
       encoding: 'utf8',
-      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C' },
+      env: PROGRAM_ENVIRONMENT,
     }).trim()
     const [, state = '', started = '', name = ''] = /^(\S+)\s+((?:\S+\s+){4}\S+)\s+(.*)$/.exec(line) ?? []
     const started_at_ms = Date.parse(started)
@@ -90,7 +90,7 @@ export function runProgram(file: string, args: string[], identity: Identity, tim
     const child = spawn(file, args, {
       // A directory that every user can enter: PostgreSQL's programs look up where they are.
       cwd: parse(file).root,
-      env: programEnvironment(),
+      env: PROGRAM_ENVIRONMENT,
       // On Windows the postmaster would inherit the pipes and keep them open for as long as it lives.
       stdio: [
         'ignore',
@@ -119,10 +119,7 @@ export function runProgram(file: string, args: string[], identity: Identity, tim
 }
 
 /** Nothing of ours reaches PostgreSQL: no PG* that would redirect it, no secret, no locale that it does not have. */
-function programEnvironment(): NodeJS.ProcessEnv {
-  const kept = ['PATH', 'SystemRoot', 'TEMP', 'TMP'].filter((name) => process.env[name] !== undefined)
-  return { ...Object.fromEntries(kept.map((name) => [name, process.env[name]])), LC_ALL: 'C', TZ: 'UTC' }
-}
+const PROGRAM_ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }
 
 function cannotRun(file: string, identity: Identity, error: Error): EmbeddedStartError {
   const as = identity === null ? '' : ` as the user ${identity.name}`
