@@ -4,7 +4,7 @@ import { concat, fromBase64url, fromHex, isHex, toBase64url, toHex, utf8 } from 
 import { jcs } from './canonical.ts'
 import { type Hash, NOBLE_HASH } from './hash.ts'
 
-export { committedRound, latestRound, timeMs, timeOfRound } from './beacon.ts'
+export { type BeaconValue, committedRound, latestRound, timeMs, timeOfRound } from './beacon.ts'
 
 export type Mode = 'pair' | 'commit' | 'hybrid' | 'beacon'
 export type Kind = 'wheel' | 'mystery' | 'round' | 'draw' | 'jackpot' | 'guess' | 'tie'
