@@ -1,0 +1,406 @@
+/**
+ * The way out to the sockets. Colyseus hands each client a view of the buffer that its encoder overwrites at
+ * the next tick, one write per frame, and never looks at what is still queued; here a frame is built once per
+ * broadcast in memory of its own, everything that a turn of the event loop has for a client leaves in one
+ * write, and a client that does not read is first skipped and then ended. The bytes stay standard.
+ * performance.md findings 1 and 2, colyseus.md section 14. No room logic here.
+ */
+import type { Socket } from 'node:net'
+import {
+  type Client,
+  type ClientPrivate,
+  ClientState,
+  CloseCode,
+  enqueueClientRaw,
+  Protocol,
+  Room,
+} from '@colyseus/core'
+import { WebSocketClient } from '@colyseus/ws-transport'
+import type { WebSocket } from 'ws'
+
+export type WireLimits = {
+  /** Bytes that may wait for one client, in our queue and in its socket. */
+  queued_bytes_max: number
+  /** A socket that takes nothing for this long while data waits is terminated. */
+  stall_ms: number
+  /** A client that has not acknowledged JOIN after this long is closed. */
+  join_ack_ms: number
+  /** How often stalled sockets and missing acknowledgements are looked for. */
+  sweep_ms: number
+}
+
+export const WIRE_LIMITS: Readonly<WireLimits> = {
+  queued_bytes_max: 256 * 1024, // performance.md, goals: slow spectators
+  stall_ms: 12_000, // "dropped within 15 s" (F25) with a sweep and a timer's lateness to spare
+  join_ack_ms: 5_000,
+  sweep_ms: 1_000,
+}
+
+/** What happened on the way out since the process started; for /metrics. Counts only ever grow. */
+export type WireCounts = {
+  /** Writes handed to a socket. */
+  writes: number
+  /** Frames that those writes held. */
+  frames: number
+  /** State patches not queued because the client was behind. */
+  patches_skipped: number
+  /** Full states sent to clients that had caught up. */
+  resyncs: number
+  /** Sockets ended because nothing was taken for `stall_ms`. */
+  ended_stalled: number
+  /** Sockets ended because a message would have passed the cap. */
+  ended_overflow: number
+  /** Clients ended because they never acknowledged JOIN. */
+  ended_unacknowledged: number
+}
+
+const counts: WireCounts = {
+  writes: 0,
+  frames: 0,
+  patches_skipped: 0,
+  resyncs: 0,
+  ended_stalled: 0,
+  ended_overflow: 0,
+  ended_unacknowledged: 0,
+}
+let limits: WireLimits = { ...WIRE_LIMITS }
+let installed = false
+let sweeper: NodeJS.Timeout | undefined
+
+/**
+ * A sequence of frames that leave together. Sequences are shared: two clients that get the same frames in the
+ * same order in one turn point at the same object, so a broadcast of four frames to 2,000 clients is joined
+ * into one buffer once, not 2,000 times.
+ */
+class Sequence {
+  readonly before: Sequence | null
+  readonly frame: Buffer
+  readonly bytes: number
+  readonly length: number
+  private followedBy: Sequence | null = null
+  private joined: Buffer | null = null
+
+  constructor(before: Sequence | null, frame: Buffer) {
+    this.before = before
+    this.frame = frame
+    this.bytes = frame.length + (before === null ? 0 : before.bytes)
+    this.length = 1 + (before === null ? 0 : before.length)
+  }
+
+  /** This sequence and then `next`. Remembers the last continuation only: broadcasts run client after client. */
+  and(next: Sequence): Sequence {
+    const known = this.followedBy
+    if (known !== null && known.frame === next.frame) return known
+    this.followedBy = new Sequence(this, next.frame)
+    return this.followedBy
+  }
+
+  whole(): Buffer {
+    if (this.before === null) return this.frame
+    if (this.joined !== null) return this.joined
+    const joined = Buffer.allocUnsafe(this.bytes)
+    let end = this.bytes
+    for (let at: Sequence | null = this; at !== null; at = at.before) {
+      end -= at.frame.length
+      joined.set(at.frame, end)
+    }
+    this.joined = joined
+    return joined
+  }
+}
+
+/** What waits for one client, and how far behind it is. */
+class Outbox {
+  readonly client: WireClient
+  /** Frames of this turn, not written yet. */
+  waiting: Sequence | null = null
+  is_listed = false
+  /** True from the first skipped patch until the full state was sent again. */
+  is_stale = false
+  awaits_drain = false
+  /** The room that can give the full state; known once it sent it the first time. */
+  room: RoomInside | null = null
+  /** Bytes the socket had passed on when it was last seen to make progress, and when that was. */
+  passed_bytes = 0
+  progress_at = 0
+  /** When JOIN was sent, 0 once it is acknowledged. */
+  join_sent_at = 0
+  queued_before_join_bytes = 0
+
+  constructor(client: WireClient) {
+    this.client = client
+  }
+}
+
+type RoomInside = { sendFullState(client: Client): void }
+const OUTBOX = Symbol('outbox')
+type WireClient = WebSocketClient & { [OUTBOX]?: Outbox }
+type SocketOwner = WebSocket & { _socket?: Socket | null }
+
+const OPEN = 1
+const CLOSED = 3
+const CODE_MASK = 0x1f
+const live = new Set<Outbox>()
+let listed: Outbox[] = []
+let is_flush_due = false
+let lastData: Uint8Array | null = null
+let lastSequence: Sequence | null = null
+/** Patches of this turn by identity: with views, shared and private ones alternate from client to client. */
+const patches = new Map<Uint8Array, Sequence>()
+
+/**
+ * Replaces the way out for every client of the process. Before the first room; a second call only changes the
+ * limits. Refuses nothing; ends sockets as the limits say (1006 for a reader that is too slow, 4002 for a
+ * join that is never acknowledged).
+ */
+export function guardSockets(wanted: Partial<WireLimits> = {}): void {
+  limits = { ...WIRE_LIMITS, ...wanted }
+  clearInterval(sweeper)
+  sweeper = setInterval(sweep, limits.sweep_ms).unref()
+  if (installed) return
+  installed = true
+
+  const prototype = WebSocketClient.prototype
+  prototype.raw = function (this: WireClient, data, _options, written) {
+    send(this, data as Uint8Array, written)
+  }
+  prototype.enqueueRaw = function (this: WireClient, data, options) {
+    if (!hasRoomBeforeJoin(this, data.length)) return
+    enqueueClientRaw(this, data, options)
+  }
+  const leave = prototype.leave
+  prototype.leave = function (this: WireClient, code, data) {
+    const outbox = this[OUTBOX]
+    if (outbox !== undefined) write(outbox)
+    leave.call(this, code, data)
+  }
+  const rooms = Room.prototype as unknown as RoomInside
+  const sendFullState = rooms.sendFullState
+  rooms.sendFullState = function (this: RoomInside, client: Client) {
+    outboxOf(client as unknown as WireClient).room = this
+    sendFullState.call(this, client)
+  }
+}
+
+/** Figures of the process since its start; a copy. */
+export function wireCounts(): WireCounts {
+  return { ...counts }
+}
+
+/** Bytes that wait for this client at the moment, in our queue and in its socket. */
+export function queuedBytes(client: Client): number {
+  const { ref } = client as unknown as { ref: SocketOwner }
+  const waiting = (client as unknown as WireClient)[OUTBOX]?.waiting
+  return (ref._socket?.writableLength ?? 0) + (waiting?.bytes ?? 0)
+}
+
+/**
+ * One binary WebSocket message from the server (final, unmasked, uncompressed) in a buffer of its own.
+ * RFC 6455, 5.2.
+ */
+export function frameOf(data: Uint8Array): Buffer {
+  const size = data.length
+  const start = size < 126 ? 2 : size < 65_536 ? 4 : 10
+  const frame = Buffer.allocUnsafe(start + size)
+  frame[0] = 0x82
+  if (start === 2) frame[1] = size
+  else if (start === 4) {
+    frame[1] = 126
+    frame.writeUInt16BE(size, 2)
+  } else {
+    frame[1] = 127
+    frame.writeBigUInt64BE(BigInt(size), 2)
+  }
+  frame.set(data, start)
+  return frame
+}
+
+function outboxOf(client: WireClient): Outbox {
+  const known = client[OUTBOX]
+  if (known !== undefined) return known
+  const outbox = new Outbox(client)
+  client[OUTBOX] = outbox
+  outbox.progress_at = Date.now()
+  live.add(outbox)
+  return outbox
+}
+
+function send(client: WireClient, data: Uint8Array, written?: (error?: Error) => void): void {
+  const ref = client.ref as SocketOwner
+  if (ref.readyState !== OPEN || ref._socket == null) {
+    if (written !== undefined) process.nextTick(written, new Error('The socket is not open.'))
+    return
+  }
+  const outbox = outboxOf(client)
+  const code = data[0]! & CODE_MASK
+  if (code === Protocol.ROOM_STATE_PATCH && skipPatch(outbox, ref._socket, data.length)) return
+  if (code !== Protocol.ROOM_STATE_PATCH && !makeRoom(outbox, ref._socket, data.length)) return
+  if (code === Protocol.JOIN_ROOM) outbox.join_sent_at = Date.now()
+  if (code === Protocol.ROOM_STATE) outbox.is_stale = false
+
+  const next = sequenceOf(data, code)
+  outbox.waiting = outbox.waiting === null ? next : outbox.waiting.and(next)
+  if (written === undefined) list(outbox)
+  else write(outbox, written)
+}
+
+/** The framed bytes of `data`, framed once per turn for all clients that get the same object. */
+function sequenceOf(data: Uint8Array, code: number): Sequence {
+  if (data === lastData) return lastSequence!
+  let sequence = code === Protocol.ROOM_STATE_PATCH ? patches.get(data) : undefined
+  if (sequence === undefined) {
+    sequence = new Sequence(null, frameOf(data))
+    if (code === Protocol.ROOM_STATE_PATCH) patches.set(data, sequence)
+  }
+  lastData = data
+  lastSequence = sequence
+  list(null)
+  return sequence
+}
+
+/** True when this patch must not be queued: the client is behind and will get the full state instead. */
+function skipPatch(outbox: Outbox, socket: Socket, size: number): boolean {
+  if (!outbox.is_stale) {
+    if (fits(outbox, socket, size)) return false
+    outbox.is_stale = true
+  }
+  counts.patches_skipped += 1
+  if (socket.writableLength === 0) list(outbox)
+  else if (!outbox.awaits_drain) {
+    outbox.awaits_drain = true
+    socket.once('drain', () => {
+      outbox.awaits_drain = false
+      list(outbox)
+    })
+  }
+  return true
+}
+
+/** Messages are never skipped: one that does not fit ends the client. A single large one may pass alone. */
+function makeRoom(outbox: Outbox, socket: Socket, size: number): boolean {
+  if (fits(outbox, socket, size) || socket.writableLength === 0) return true
+  counts.ended_overflow += 1
+  end(outbox)
+  return false
+}
+
+function fits(outbox: Outbox, socket: Socket, size: number): boolean {
+  const waiting = outbox.waiting === null ? 0 : outbox.waiting.bytes
+  if (socket.writableLength + waiting + size <= limits.queued_bytes_max) return true
+  if (waiting === 0) return false
+  write(outbox) // a healthy socket takes all of it at once; what is left then is really behind
+  return socket.writableLength + size <= limits.queued_bytes_max
+}
+
+/** Puts a client on the list of this turn's flush. With null only makes sure that a flush comes. */
+function list(outbox: Outbox | null): void {
+  if (!is_flush_due) {
+    is_flush_due = true
+    setImmediate(flush)
+  }
+  if (outbox === null || outbox.is_listed) return
+  outbox.is_listed = true
+  listed.push(outbox)
+}
+
+/**
+ * The end of a turn of the event loop: one write per client. setImmediate and not a microtask, so that timers,
+ * replies and the awaits between them end up in the same write.
+ */
+function flush(): void {
+  is_flush_due = false
+  const now_listed = listed
+  listed = []
+  for (const outbox of now_listed) {
+    outbox.is_listed = false
+    if (outbox.is_stale) resync(outbox)
+    write(outbox)
+  }
+  lastData = null
+  lastSequence = null
+  patches.clear()
+}
+
+/** Gives a client that has caught up the full state again, in front of what this turn has for it. */
+function resync(outbox: Outbox): void {
+  const socket = (outbox.client.ref as SocketOwner)._socket
+  if (socket == null || socket.writableLength > 0 || outbox.room === null) return
+  if (outbox.client.state !== ClientState.JOINED || outbox.client.ref.readyState !== OPEN) return
+  const after = outbox.waiting
+  outbox.waiting = null
+  counts.resyncs += 1
+  outbox.room.sendFullState(outbox.client as unknown as Client)
+  if (after === null) return
+  const state = outbox.waiting as Sequence | null
+  const rest = new Sequence(null, after.whole())
+  outbox.waiting = state === null ? rest : state.and(rest)
+}
+
+function write(outbox: Outbox, written?: (error?: Error) => void): void {
+  const { waiting, client } = outbox
+  if (waiting === null) return
+  outbox.waiting = null
+  const ref = client.ref as SocketOwner
+  const socket = ref._socket
+  // After a close frame nothing may follow (RFC 6455, 5.5.1); a peer that closed does not want it either.
+  if (ref.readyState !== OPEN || socket == null) return
+  counts.writes += 1
+  counts.frames += waiting.length
+  if (written === undefined) socket.write(waiting.whole())
+  else socket.write(waiting.whole(), (error) => written(error ?? undefined))
+}
+
+function end(outbox: Outbox): void {
+  outbox.waiting = null
+  live.delete(outbox)
+  outbox.client.ref.terminate()
+}
+
+/** Colyseus queues everything for a client that has not acknowledged JOIN. False when that queue is full. */
+function hasRoomBeforeJoin(client: WireClient, size: number): boolean {
+  if (client.state === ClientState.JOINED || client._enqueuedMessages === undefined) return true
+  const outbox = outboxOf(client)
+  outbox.queued_before_join_bytes += size
+  if (outbox.queued_before_join_bytes <= limits.queued_bytes_max) return true
+  counts.ended_overflow += 1
+  client._enqueuedMessages.length = 0
+  end(outbox)
+  return false
+}
+
+/** Ends sockets that take nothing and clients that never acknowledge. Pong frames do not count as progress. */
+function sweep(): void {
+  const now = Date.now()
+  for (const outbox of live) {
+    const { client } = outbox
+    const socket = (client.ref as SocketOwner)._socket
+    if (socket == null || client.ref.readyState === CLOSED) {
+      live.delete(outbox)
+      continue
+    }
+    // A state that went quiet after the client caught up has no next patch to bring the full state along.
+    if (outbox.is_stale && socket.writableLength === 0) list(outbox)
+    if (hasProgressed(outbox, socket)) outbox.progress_at = now
+    else if (now - outbox.progress_at >= limits.stall_ms) {
+      counts.ended_stalled += 1
+      end(outbox)
+      continue
+    }
+    if (outbox.join_sent_at === 0) continue
+    if ((client as unknown as ClientPrivate)._enqueuedMessages === undefined) outbox.join_sent_at = 0
+    else if (now - outbox.join_sent_at >= limits.join_ack_ms) {
+      outbox.join_sent_at = 0
+      counts.ended_unacknowledged += 1
+      client.leave(CloseCode.WITH_ERROR)
+    }
+  }
+}
+
+function hasProgressed(outbox: Outbox, socket: Socket): boolean {
+  const queued = socket.writableLength
+  if (queued === 0) return true
+  const passed = (socket.bytesWritten ?? 0) - queued
+  if (passed <= outbox.passed_bytes) return false
+  outbox.passed_bytes = passed
+  return true
+}
