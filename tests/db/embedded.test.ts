@@ -23,7 +23,7 @@ import pg from 'pg'
 import { takeLock } from '../../src/db/embedded/lock.ts'
 import { readyPrograms } from '../../src/db/embedded/native.ts'
 import { canEnter, choosePlace } from '../../src/db/embedded/place.ts'
-import { freePort, readPidFile, startPostmaster } from '../../src/db/embedded/postmaster.ts'
+import { freePort, readPidFile, standing, startPostmaster } from '../../src/db/embedded/postmaster.ts'
 import { processFacts } from '../../src/db/embedded/processes.ts'
 import {
   type EmbeddedPostgres,
@@ -34,7 +34,8 @@ import {
 
 const EMBEDDED = new URL('../../src/db/embedded.ts', import.meta.url).href
 const LOCK = new URL('../../src/db/embedded/lock.ts', import.meta.url).href
-const settings = { shared_buffers: '16MB' }
+/** Killing processes loses nothing that the system has; only the test of durability itself needs the disk. */
+const settings = { shared_buffers: '16MB', fsync: 'off' }
 const is_root = process.getuid?.() === 0
 
 describe('embedded PostgreSQL', function () {
@@ -52,8 +53,15 @@ describe('embedded PostgreSQL', function () {
     return dir
   }
 
-  async function start(dataDir: string): Promise<EmbeddedPostgres> {
-    const server = await startEmbedded({ dataDir, log: (message) => said.push(message), settings })
+  async function start(
+    dataDir: string,
+    its_settings: Record<string, string> = settings,
+  ): Promise<EmbeddedPostgres> {
+    const server = await startEmbedded({
+      dataDir,
+      log: (message) => said.push(message),
+      settings: its_settings,
+    })
     running.push(server)
     return server
   }
@@ -62,7 +70,7 @@ describe('embedded PostgreSQL', function () {
   async function aHolder(dataDir: string, options: { uid?: number } = {}): Promise<ChildProcess> {
     const script = `
       import { startEmbedded } from ${JSON.stringify(EMBEDDED)}
-      const server = await startEmbedded({ dataDir: process.argv[1], log: () => {}, settings: { shared_buffers: '16MB' } })
+      const server = await startEmbedded({ dataDir: process.argv[1], log: () => {}, settings: ${JSON.stringify(settings)} })
       console.log(server.url)
       process.stdin.resume().once('end', () => server.stop().then(() => process.exit(0)))`
     const child = aChild(script, [dataDir], options)
@@ -112,12 +120,19 @@ describe('embedded PostgreSQL', function () {
     said = []
   })
 
-  after(() => rmSync(base, { recursive: true, force: true }))
+  after(() => {
+    // A test that failed half-way may have left one running.
+    for (const name of readdirSync(base)) {
+      const left = standing(join(base, name, 'postgres'))
+      if (left.kind === 'running') process.kill(left.file.pid, 'SIGQUIT')
+    }
+    rmSync(base, { recursive: true, force: true, maxRetries: 5 })
+  })
 
   describe('first start', () => {
     it('K-07 makes a durable, checksummed cluster whose superuser needs the password of a private file', async () => {
       const dataDir = aDataDir()
-      const server = await start(dataDir)
+      const server = await start(dataDir, {})
       assert.deepEqual(await settingsOf(server.url), {
         fsync: 'on',
         synchronous_commit: 'on',

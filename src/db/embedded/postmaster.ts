@@ -33,7 +33,7 @@ export function readPidFile(cluster_dir: string): PidFile | null {
   try {
     lines = readFileSync(join(cluster_dir, 'postmaster.pid'), 'utf8').split('\n')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null
     throw error
   }
   const line = (number: number) => lines[number - 1]?.trim() ?? ''
