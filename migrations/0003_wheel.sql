@@ -82,7 +82,7 @@ create table wheel_rewards (
   row_version integer not null default 1,
   created_at timestamptz not null,
   updated_at timestamptz not null,
-  check ((reward_type = 'prize') = (prize_id is not null)),
+  check ((reward_type = 'none') = (prize_id is null)),
   unique (tenant_id, id),
   foreign key (tenant_id, wheel_game_id) references wheel_games (tenant_id, id),
   foreign key (tenant_id, prize_id) references gamification_prizes (tenant_id, id)
@@ -236,8 +236,12 @@ create table spin_results (
 call protect('spin_results', 'select, insert, update (claim_status, paid_amount, updated_at, row_version)');
 create index spin_results_by_user on spin_results (tenant_id, user_id, created_at);
 
+-- A spin's reply names its play, and is stored with the spin: so ids are taken before the insert, in blocks.
+create sequence play_ids;
+grant usage on sequence play_ids to livedraw_app;
+
 create table gamification_game_plays (
-  id bigint primary key generated always as identity,
+  id bigint primary key default nextval('play_ids'),
   tenant_id uuid not null default app_tenant_id() references tenants (id),
   uuid uuid not null,
   game_id bigint not null,

@@ -29,6 +29,10 @@ export type App = {
   once<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I, key: OnceKey): Promise<Once>
   /** Calls back with each committed batch of a game's events on this process. Returns the end of it. */
   follow(tenantId: string, gameId: string, follower: Follower): () => void
+  /** Calls back with every committed event of every game on this process. */
+  followAll(follower: (event: GameEvent) => void): void
+  /** Calls back when a tenant's fairness log has grown. */
+  followLog(follower: (tenantId: string) => void): void
 }
 
 export type AppOptions = { database: Database; clock: Clock; keys: FairKeys; report: (where: string, error: unknown) => void }
@@ -36,8 +40,11 @@ export type AppOptions = { database: Database; clock: Clock; keys: FairKeys; rep
 /** Builds the application core on a database. */
 export function makeApp({ database, clock, keys, report }: AppOptions): App {
   const followers = new Map<string, Set<Follower>>()
+  const allFollowers: ((event: GameEvent) => void)[] = []
+  const logFollowers: ((tenantId: string) => void)[] = []
 
   function publish(events: readonly GameEvent[]): void {
+    for (const event of events) for (const follower of allFollowers) follower(event)
     for (const [topic, group] of byGame(events)) {
       for (const follower of followers.get(topic) ?? []) {
         // Publication is a nudge and the table is the truth, so a follower that fails harms itself alone.
@@ -50,7 +57,11 @@ export function makeApp({ database, clock, keys, report }: AppOptions): App {
     }
   }
 
-  const runner = makeRunner({ database, now: () => clock.now(), publish, keys })
+  function logged(tenantId: string): void {
+    for (const follower of logFollowers) follower(tenantId)
+  }
+
+  const runner = makeRunner({ database, now: () => clock.now(), publish, logged, keys })
 
   return {
     clock,
@@ -95,6 +106,9 @@ export function makeApp({ database, clock, keys, report }: AppOptions): App {
         if (group.size === 0) followers.delete(topic)
       }
     },
+
+    followAll: (follower) => void allFollowers.push(follower),
+    followLog: (follower) => void logFollowers.push(follower),
   }
 }
 

@@ -47,9 +47,11 @@ export const ERRORS = {
   plays_per_day_reached: { status: 409, title: 'No more plays today.' },
   no_chances_left: { status: 409, title: 'No spin chances left.' },
   probabilities_incomplete: { status: 422, title: 'The probabilities do not add up to exactly 1.' },
+  round_not_open: { status: 409, title: 'No shared spin takes entries right now.' },
   round_running: { status: 409, title: 'A shared spin is already running on this wheel.' },
   // Fairness
   seed_pair_not_found: { status: 404, title: 'There is no seed pair for this player and game yet.' },
+  seed_pair_replaced: { status: 409, title: 'The next commitment was replaced; look at the new one and choose a seed again.' },
   client_seed_invalid: { status: 400, title: 'A client seed is 8-64 characters of A-Z, a-z, 0-9, _ and -.' },
   not_yet_revealed: { status: 409, title: 'The seed of this event is not revealed yet.' },
 } as const satisfies Record<string, { status: number; title: string }>

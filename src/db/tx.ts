@@ -126,11 +126,13 @@ export type RunnerOptions = {
   database: Database
   now: () => Date
   publish: (events: readonly GameEvent[]) => void
+  /** Told after commit that a tenant's fairness log has grown. */
+  logged: (tenantId: string) => void
   keys: FairKeys
 }
 
 /** Makes the runner. `publish` is called after commit with the events in sequence order. */
-export function makeRunner({ database, now, publish, keys }: RunnerOptions): Runner {
+export function makeRunner({ database, now, publish, logged: grown, keys }: RunnerOptions): Runner {
   async function attempt<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I): Promise<O> {
     const client = await database.connect()
     let broken: Error | undefined
@@ -141,6 +143,7 @@ export function makeRunner({ database, now, publish, keys }: RunnerOptions): Run
       const { events, logged } = await tx.flush()
       await client.query('commit')
       if (events.length > 0) publish(events)
+      if (logged.length > 0) grown(actor.tenantId)
       tx.tell(logged)
       return answer
     } catch (error) {

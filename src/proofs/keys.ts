@@ -4,6 +4,8 @@
  */
 import { createCipheriv, createDecipheriv, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { jcs } from '../fairness/canonical.ts'
+import { type Checkpoint, signCheckpoint, verifierKey } from '../fairness/merkle.ts'
+import { NODE_HASH } from '../node-hash.ts'
 
 /** `kid:base64` of 32 bytes each; the first one seals, all of them open. */
 export type SeedKey = { kid: string; key: Buffer }
@@ -17,8 +19,10 @@ export type FairKeys = {
   isStale(sealed: string): boolean
   /** Compact JWS over a document, header exactly as fair-1.md section 5. */
   signDocument(type: 'fair1-commit' | 'fair1-receipt', document: unknown): string
-  /** A raw Ed25519 signature, for checkpoints. */
-  signBytes(bytes: Uint8Array): Buffer
+  /** A signed note over a log's size and root. */
+  signCheckpoint(checkpoint: Checkpoint): string
+  /** `name+keyId+key`: what opens the notes of this origin. */
+  verifierKey(origin: string): string
   /** `fair-…`: what the JWS header and the public key set call the signing key. */
   readonly kid: string
   /** The 32 bytes of the public half. */
@@ -47,6 +51,7 @@ export function makeFairKeys(seedKeys: readonly SeedKey[], signingKey: KeyObject
   const [first] = seedKeys
   if (first === undefined) throw new Error('at least one seed key is needed')
   const publicKey = Buffer.from(createPublicKey(signingKey).export({ format: 'jwk' }).x!, 'base64url')
+  const privateBytes = Buffer.from(signingKey.export({ format: 'jwk' }).d!, 'base64url')
   const kid = `fair-${publicKey.subarray(0, 6).toString('hex')}`
   const associated = (used: string, { gameId, seedHash }: { gameId: string; seedHash: string }) =>
     Buffer.from(jcs({ gameId, kid: used, seedHash }))
@@ -79,7 +84,8 @@ export function makeFairKeys(seedKeys: readonly SeedKey[], signingKey: KeyObject
       return `${text}.${sign(null, Buffer.from(text), signingKey).toString('base64url')}`
     },
 
-    signBytes: (bytes) => sign(null, bytes, signingKey),
+    signCheckpoint: (checkpoint) => signCheckpoint(checkpoint, privateBytes, NODE_HASH),
+    verifierKey: (origin) => verifierKey(origin, publicKey, NODE_HASH),
   }
 }
 

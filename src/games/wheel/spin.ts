@@ -1,0 +1,456 @@
+/**
+ * The spin: many players' requests in one transaction. Guards, chance, nonce, outcome, stock, prize, events and
+ * audit commit together, or nothing does.
+ */
+import { context } from '../../fairness/rolls.ts'
+import { hash as digest } from 'node:crypto'
+import type { Verdict } from '../../db/batch.ts'
+import type { Actor, Tx } from '../../db/tx.ts'
+import { type ErrorCode, Refusal, type RefusalDetail } from '../../errors.ts'
+import { newCode, newId } from '../../ids.ts'
+import { spinIndex } from '../../node-hash.ts'
+import { playerName } from '../players.ts'
+import { dayStart } from '../../schedule.ts'
+import type { PairKeys } from '../../proofs/pair-keys.ts'
+import type { Version, Versions } from './versions.ts'
+import {
+  type Award,
+  awardOf,
+  chancesLeft,
+  type Grant,
+  LANDING_LEAD_MS,
+  type Landing,
+  landingOf,
+  type Segment,
+  type Supply,
+  takeChance,
+  whyNotSpin,
+} from './rules.ts'
+import {
+  type ActiveSeed,
+  loadActiveSeedsForUpdate,
+  loadAnswered,
+  loadBudgetForUpdate,
+  loadGrantsForUpdate,
+  loadLimitedPrizesForUpdate,
+  loadPlayCounts,
+  loadPrizes,
+  loadWheelsInForce,
+  loadWinCounts,
+  type PrizeRow,
+  recordSpins,
+  type SpinRecord,
+  type SpinWrites,
+  takePlayIds,
+  type WheelInForce,
+} from './store.ts'
+
+export type SpinInput = { actor: Actor; wheel_id: string; request_id: string; client_entropy: string }
+
+export type SpinAnswer = {
+  spin_id: string
+  nonce: number
+  reward_slug: string
+  segment: number
+  won: boolean
+  play_id: number
+  prize_status: string | null
+  chances_left: number
+  award: { status: Award['status']; reward_slug: string | null }
+  landing: Landing
+  commit_hash: string
+}
+
+/** `text` is the reply as it is stored: a repeated request is answered with the same bytes. */
+export type SpinReply = { text: string; replayed: boolean }
+
+/** Raised inside a batch for a player without a pair for the version in force; never leaves `makeWheel`. */
+export class PairMissing extends Refusal {
+  constructor() {
+    super('seed_pair_not_found')
+  }
+}
+
+/** What the spin keeps between transactions; all of it can be read again. */
+export type SpinMemory = { versions: Versions; pairs: PairKeys; playIds: number[] }
+
+const PLAY_ID_BLOCK = 1024
+const CODE_LENGTH = 8
+const DAY_MS = 86_400_000
+/** The tenant default of seeds/002; a prize's own number of days goes before it. */
+const EXPIRES_IN_DAYS = 7
+
+type Member = { input: SpinInput; verdict?: Verdict<SpinReply>; twin?: Member }
+
+type Prepared = {
+  member: Member
+  wheel: WheelInForce
+  version: Version
+  seed: ActiveSeed
+  nonce: number
+  grant: Grant
+  chances_left: number
+  roll: number
+  index: number
+}
+
+/**
+ * Spins for each of `inputs`, in order, in the transaction's tenant. Answers each with its own reply or refusal.
+ *
+ * Refuses, in this order: idempotency_key_reused, game_not_found, wheel_not_published, wheel_paused, (PairMissing),
+ * wheel_not_open, plays_per_day_reached, cooldown, no_chances_left. Source: architecture.md "Group commit";
+ * fair-1.md 9.1; reliability.md 4.1.
+ */
+export async function spinBatch(tx: Tx, inputs: readonly SpinInput[], memory: SpinMemory): Promise<Verdict<SpinReply>[]> {
+  const members: Member[] = inputs.map((input) => ({ input }))
+  await answerRepeats(tx, members)
+  const prepared = await prepare(tx, members, memory)
+  if (prepared.length > 0) await decideAndRecord(tx, prepared, memory)
+  return members.map(verdictOf)
+}
+
+function verdictOf(member: Member): Verdict<SpinReply> {
+  if (member.twin === undefined) return member.verdict!
+  const first = member.twin.verdict!
+  return 'answer' in first ? { answer: { ...first.answer, replayed: true } } : first
+}
+
+function refuseMember(member: Member, code: ErrorCode, detail: RefusalDetail = {}): void {
+  member.verdict = { refusal: new Refusal(code, detail) }
+}
+
+/** The same request may be sent twice, to two doors, in one batch: it is one spin. */
+async function answerRepeats(tx: Tx, members: readonly Member[]): Promise<void> {
+  const requests = members.map(({ input }) => ({ user_id: input.actor.userId, wheel_id: input.wheel_id, request_id: input.request_id }))
+  const answered = new Map((await loadAnswered(tx, requests)).map((row) => [`${row.user_id}\n${row.session_id}`, row]))
+  const first = new Map<string, Member>()
+  for (const member of members) {
+    const key = `${member.input.actor.userId}\n${member.input.request_id}`
+    const done = answered.get(key)
+    const twin = first.get(key)
+    if (done !== undefined) {
+      if (done.request_hash === requestHash(member.input)) member.verdict = { answer: { text: done.answer, replayed: true } }
+      else refuseMember(member, 'idempotency_key_reused')
+    } else if (twin !== undefined) {
+      if (requestHash(twin.input) === requestHash(member.input)) member.twin = twin
+      else refuseMember(member, 'idempotency_key_reused')
+    } else {
+      first.set(key, member)
+    }
+  }
+}
+
+function requestHash({ wheel_id, client_entropy }: SpinInput): string {
+  return digest('sha256', `${wheel_id}\n${client_entropy}`, 'hex')
+}
+
+const isOpenMember = (member: Member): boolean => member.verdict === undefined && member.twin === undefined
+
+/** Guards, chance, nonce and outcome of every member that can spin. Locks pairs, then chances. */
+async function prepare(tx: Tx, members: readonly Member[], memory: SpinMemory): Promise<Prepared[]> {
+  const open = members.filter(isOpenMember)
+  if (open.length === 0) return []
+  const wheels = new Map((await loadWheelsInForce(tx, [...new Set(open.map((m) => m.input.wheel_id))])).map((row) => [row.id, row]))
+  for (const member of open) refuseByWheel(member, wheels.get(member.input.wheel_id))
+
+  const playable = open.filter(isOpenMember)
+  if (playable.length === 0) return []
+  const seeds = await loadSeeds(tx, playable)
+  const versions = new Map<string, Version>()
+  for (const wheel of wheels.values()) {
+    if (wheel.config_version > 0) versions.set(wheel.id, await memory.versions.of(tx, wheel.id, wheel.config_version))
+  }
+  const grants = await loadGrants(tx, playable)
+  const limits = await loadLimits(tx, playable, wheels, versions)
+
+  const prepared: Prepared[] = []
+  for (const member of playable) {
+    const { wheel_id, actor } = member.input
+    const wheel = wheels.get(wheel_id)!
+    const version = versions.get(wheel_id)!
+    const seed = seeds.get(`${wheel_id}\n${actor.userId}`)
+    if (seed === undefined || seed.config_version !== wheel.config_version) {
+      member.verdict = { refusal: new PairMissing() }
+      continue
+    }
+    const owned = grants.get(actor.userId) ?? []
+    const limit = limits.get(`${wheel_id}\n${actor.userId}`) ?? { plays_today: 0, last_spin_at: null }
+    const state = { ...wheel, ...limit, spin: version.config.spin, chances_left: chancesLeft(owned, wheel_id) }
+    const refusal = whyNotSpin(state, tx.now)
+    if (refusal !== null) {
+      refuseMember(member, refusal.code, refusal.detail)
+      continue
+    }
+    limit.plays_today += 1
+    limit.last_spin_at = tx.now
+    const grant = takeChance(owned, wheel_id)!
+    const nonce = seed.next_nonce++
+    const ctx = context('wheel', [seed.commit_hash, seed.client_seed, nonce, member.input.client_entropy])
+    const { index, roll } = spinIndex(memory.pairs.of(tx, seed), ctx, version.odds)
+    prepared.push({ member, wheel, version, seed, nonce, grant, chances_left: state.chances_left - 1, roll, index })
+  }
+  return prepared
+}
+
+/** Published and live come before the pair: a paused wheel must not make players rotate. */
+function refuseByWheel(member: Member, wheel: WheelInForce | undefined): void {
+  if (wheel === undefined) refuseMember(member, 'game_not_found')
+  else if (wheel.config_version === 0) refuseMember(member, 'wheel_not_published')
+  else if (wheel.wheel_status !== 'live') refuseMember(member, 'wheel_paused', { facts: { wheel_status: wheel.wheel_status } })
+}
+
+async function loadSeeds(tx: Tx, members: readonly Member[]): Promise<Map<string, ActiveSeed>> {
+  const requests = members.map(({ input }) => ({ user_id: input.actor.userId, wheel_id: input.wheel_id, request_id: input.request_id }))
+  const rows = await loadActiveSeedsForUpdate(tx, requests)
+  return new Map(rows.map((row) => [`${row.game_id}\n${row.user_id}`, row]))
+}
+
+async function loadGrants(tx: Tx, members: readonly Member[]): Promise<Map<string, Grant[]>> {
+  const user_ids = [...new Set(members.map((member) => member.input.actor.userId))].sort()
+  const grants = new Map<string, Grant[]>()
+  for (const row of await loadGrantsForUpdate(tx, user_ids)) {
+    const owned = grants.get(row.user_id)
+    if (owned) owned.push(row)
+    else grants.set(row.user_id, [row])
+  }
+  return grants
+}
+
+type Limit = { plays_today: number; last_spin_at: Date | null }
+
+/** Only wheels that limit plays pay for the counting. */
+async function loadLimits(
+  tx: Tx,
+  members: readonly Member[],
+  wheels: ReadonlyMap<string, WheelInForce>,
+  versions: ReadonlyMap<string, Version>,
+): Promise<Map<string, Limit>> {
+  const limits = new Map<string, Limit>()
+  for (const [wheelId, { config }] of versions) {
+    if (config.spin.plays_per_day === null && config.spin.cooldown_ms === 0) continue
+    const users = [...new Set(members.filter((m) => m.input.wheel_id === wheelId).map((m) => m.input.actor.userId))]
+    const since = dayStart(tx.now, wheels.get(wheelId)!.time_zone)
+    for (const { user_id, ...limit } of await loadPlayCounts(tx, wheelId, users, since)) limits.set(`${wheelId}\n${user_id}`, limit)
+  }
+  return limits
+}
+
+/** Awards in order, under the locks of stock and budget, and writes everything. */
+async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinMemory): Promise<void> {
+  const prizes = await loadSupply(tx, spins)
+  const writes = { spins: [] as SpinRecord[], chances: [] as SpinWrites['chances'][number][] }
+  const spent = { seeds: new Map<string, number>(), grants: new Map<string, number>(), prizes: new Map<number, number>(), budgets: new Map<string, number>() }
+  if (memory.playIds.length < spins.length) memory.playIds.push(...(await takePlayIds(tx, PLAY_ID_BLOCK)))
+
+  for (const spin of spins) {
+    const supply = prizes.supplyOf(spin)
+    const rolled = spin.version.config.segments[spin.index]!
+    const award = awardOf(spin.version.config, rolled, supply)
+    prizes.keep(spin, supply)
+    const prize = award.segment === null ? undefined : prizes.definitions.get(award.segment.prize_id!)!
+    const record = recordOf(tx, spin, rolled, award, prize, memory.playIds.shift()!)
+    writes.spins.push(record)
+    add(spent.seeds, spin.seed.id, 1)
+    add(spent.grants, spin.grant.id, 1)
+    if (prize !== undefined) {
+      // Only a limited stock is counted: an unlimited prize must not become a row that all spins wait for.
+      if (prize.stock !== null) add(spent.prizes, prize.id, 1)
+      if (spin.wheel.has_budget) add(spent.budgets, spin.wheel.id, prize.cost_minor)
+      if (prize.type === 'spin_chance') writes.chances.push({ id: newId(), user_id: record.user_id, count: Number(prize.value), reason: prize.name })
+    }
+    tell(tx, spin, record, rolled, award)
+    spin.member.verdict = { answer: { text: record.answer, replayed: false } }
+  }
+
+  const list = <K, N extends string>(map: Map<K, number>, name: N) =>
+    [...map].map(([id, amount]) => ({ id, [name]: amount })) as ({ id: K } & Record<N, number>)[]
+  const intended: SpinWrites = {
+    ...writes,
+    seeds: list(spent.seeds, 'count'),
+    grants: list(spent.grants, 'count'),
+    prizes: list(spent.prizes, 'count'),
+    budgets: list(spent.budgets, 'amount_minor'),
+  }
+  const touched = await recordSpins(tx, intended)
+  for (const part of ['spins', 'seeds', 'grants', 'prizes', 'budgets'] as const) {
+    if (touched![part] !== intended[part].length) throw new Error(`a batch meant ${intended[part].length} ${part} and touched ${touched![part]}`)
+  }
+  prizes.tellExhausted(tx)
+}
+
+function add<K>(map: Map<K, number>, key: K, amount: number): void {
+  map.set(key, (map.get(key) ?? 0) + amount)
+}
+
+/** Definitions, stock, budgets and per-user wins for a batch; limited ones are locked in id order. */
+async function loadSupply(tx: Tx, spins: readonly Prepared[]) {
+  const wanted = new Set<number>()
+  for (const { version, index } of spins) {
+    const rolled = version.config.segments[index]!
+    if (rolled.prize_id === null) continue
+    wanted.add(rolled.prize_id)
+    const fallback = version.fallback
+    if (fallback?.prize_id != null) wanted.add(fallback.prize_id)
+  }
+  const ids = [...wanted].sort((a, b) => a - b)
+  const definitions = new Map<number, PrizeRow>()
+  if (ids.length > 0) for (const row of await loadPrizes(tx, ids)) definitions.set(row.id, row)
+  const limited = [...definitions.values()].filter((row) => row.stock !== null).map((row) => row.id)
+  // Read again under the lock: what was read before it may be old.
+  if (limited.length > 0) for (const row of await loadLimitedPrizesForUpdate(tx, limited)) definitions.set(row.id, row)
+
+  const stock_left = new Map([...definitions.values()].map((row) => [row.id, row.stock === null ? null : row.stock - row.won_count]))
+  const cost_minor = new Map([...definitions.values()].map((row) => [row.id, row.cost_minor]))
+  const before = new Map(stock_left)
+  const budgets = await loadBudgets(tx, spins)
+  const wins = await loadWins(tx, spins)
+
+  return {
+    definitions,
+    supplyOf(spin: Prepared): Supply {
+      const key = `${spin.wheel.id}\n${spin.member.input.actor.userId}`
+      return { stock_left, cost_minor, budget_left_minor: budgets.get(spin.wheel.id) ?? null, wins_of_user: wins.get(key) ?? new Map() }
+    },
+    keep(spin: Prepared, supply: Supply): void {
+      if (supply.budget_left_minor !== null) budgets.set(spin.wheel.id, supply.budget_left_minor)
+      wins.set(`${spin.wheel.id}\n${spin.member.input.actor.userId}`, supply.wins_of_user)
+    },
+    /** One event per wheel and reward whose last piece went in this batch. */
+    tellExhausted(tx: Tx): void {
+      for (const version of new Set(spins.map((spin) => spin.version))) {
+        for (const segment of version.config.segments) {
+          const id = segment.prize_id
+          if (id === null || stock_left.get(id) !== 0 || before.get(id) === 0) continue
+          tx.emit({ gameId: version.wheelId, type: 'wheel.exhausted', data: { reward_slug: segment.id } })
+        }
+      }
+    },
+  }
+}
+
+async function loadBudgets(tx: Tx, spins: readonly Prepared[]): Promise<Map<string, number>> {
+  const budgets = new Map<string, number>()
+  const wheels = [...new Set(spins.filter(({ wheel, version, index }) => wheel.has_budget && version.config.segments[index]!.prize_id !== null).map(({ wheel }) => wheel.id))]
+  for (const id of wheels.sort()) budgets.set(id, (await loadBudgetForUpdate(tx, id))!.left_minor)
+  return budgets
+}
+
+async function loadWins(tx: Tx, spins: readonly Prepared[]): Promise<Map<string, Map<string, number>>> {
+  const wins = new Map<string, Map<string, number>>()
+  for (const version of new Set(spins.map((spin) => spin.version))) {
+    const slugs = version.config.segments.filter((segment) => segment.per_user_limit !== null).map((segment) => segment.id)
+    if (slugs.length === 0) continue
+    const mine = spins.filter((spin) => spin.version === version)
+    const users = [...new Set(mine.map((spin) => spin.member.input.actor.userId))]
+    for (const row of await loadWinCounts(tx, mine[0]!.wheel.game_id, users, slugs)) {
+      const key = `${version.wheelId}\n${row.user_id}`
+      wins.set(key, (wins.get(key) ?? new Map()).set(row.reward_slug, row.wins))
+    }
+  }
+  return wins
+}
+
+function recordOf(tx: Tx, spin: Prepared, rolled: Segment, award: Award, prize: PrizeRow | undefined, play_id: number): SpinRecord {
+  const { input } = spin.member
+  const { config, odds, wheelId } = spin.version
+  // A result is never stamped before its commitment, even where two processes' clocks differ.
+  const result_at = new Date(Math.max(tx.now.getTime(), spin.seed.committed_at.getTime() + 1))
+  const landing = landingOf(spin.roll, odds.total, new Date(tx.now.getTime() + LANDING_LEAD_MS), config.spin.duration_ms)
+  const prize_status = prize === undefined ? null : prize.type === 'spin_chance' ? 'unlocked' : 'locked'
+  const session_id = newId()
+  const answer: SpinAnswer = {
+    spin_id: session_id,
+    nonce: spin.nonce,
+    reward_slug: rolled.id,
+    segment: spin.index,
+    won: prize !== undefined,
+    play_id,
+    prize_status,
+    chances_left: spin.chances_left + (prize?.type === 'spin_chance' ? Number(prize.value) : 0),
+    award: { status: award.status, reward_slug: award.segment?.id ?? null },
+    landing,
+    commit_hash: spin.seed.commit_hash,
+  }
+  return {
+    session_id,
+    wheel_id: wheelId,
+    user_id: input.actor.userId,
+    request_id: input.request_id,
+    request_hash: requestHash(input),
+    chance_id: spin.grant.id,
+    started_at: tx.now.toISOString(),
+    result_at: result_at.toISOString(),
+    duration_ms: config.spin.duration_ms,
+    answer: JSON.stringify(answer),
+    result_id: newId(),
+    reward_id: rolled.reward,
+    seed_id: spin.seed.id,
+    nonce: spin.nonce,
+    config_version: spin.version.config_version,
+    roll: spin.roll,
+    client_entropy: input.client_entropy,
+    win_status: award.status,
+    claim_status: prize === undefined ? 'none' : 'unclaimed',
+    result_metadata: { segment: spin.index, landing, award_slug: award.segment?.id ?? null },
+    play_id,
+    play_uuid: newId(),
+    game_id: spin.wheel.game_id,
+    prize_id: prize?.id ?? null,
+    prize_code: prize === undefined ? null : newCode(CODE_LENGTH),
+    prize_status,
+    prize_snapshot: prize === undefined ? null : snapshotOf(prize),
+    expires_at: prize === undefined ? null : expiryOf(prize, tx.now),
+    grace_hours: prize?.grace_hours ?? 0,
+    game_data: { reward_slug: rolled.id, reward_label: rolled.label, award_status: award.status, award_slug: award.segment?.id ?? null },
+    ip: input.actor.ip ?? null,
+    agent: input.actor.userAgent?.slice(0, 300) ?? null,
+  }
+}
+
+/** The definition as it is won; later edits of the definition do not reach it. */
+function snapshotOf({ won_count: _won, stock: _stock, cost_minor: _cost, ...prize }: PrizeRow): Record<string, unknown> {
+  return prize
+}
+
+function expiryOf(prize: PrizeRow, now: Date): string | null {
+  if (prize.never_expires) return null
+  return new Date(now.getTime() + (prize.expires_in_days ?? EXPIRES_IN_DAYS) * DAY_MS).toISOString()
+}
+
+function tell(tx: Tx, spin: Prepared, record: SpinRecord, rolled: Segment, award: Award): void {
+  const { actor } = spin.member.input
+  tx.log({ type: 'spin', commitHash: spin.seed.commit_hash, entropy: record.client_entropy, nonce: spin.nonce, result: spin.index })
+  tx.emit({
+    gameId: record.wheel_id,
+    type: 'wheel.spun',
+    userId: actor.userId,
+    data: {
+      spin_id: record.session_id,
+      player: playerName(actor.tenantId, actor.userId),
+      segment: spin.index,
+      reward_slug: rolled.id,
+      reward_label: rolled.label,
+      won: record.prize_id !== null,
+      landing: record.result_metadata['landing'],
+    },
+  })
+  tx.audit({
+    action: 'spin',
+    entity_type: 'game_play',
+    entity_id: record.play_uuid,
+    by: actor,
+    new_values: {
+      play_id: record.play_id,
+      spin_session_id: record.session_id,
+      wheel_game_id: record.wheel_id,
+      config_version: record.config_version,
+      chance_id: record.chance_id,
+      seed_id: record.seed_id,
+      nonce: record.nonce,
+      reward_slug: rolled.id,
+      award_status: award.status,
+      ...(record.prize_status !== null && { prize_id: record.prize_id, prize_status: record.prize_status }),
+    },
+  })
+}
+

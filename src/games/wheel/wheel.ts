@@ -1,0 +1,202 @@
+/**
+ * The wheel as doors use it: HTTP routes, rooms, jobs and the load test call the same functions. Holds what is
+ * shared between requests (batches, versions, opened seeds) and nothing that cannot be read again.
+ */
+import type { App } from '../../app.ts'
+import { makeBatcher } from '../../db/batch.ts'
+import type { Actor } from '../../db/tx.ts'
+import { refuse } from '../../errors.ts'
+import type { CommitDoc } from '../../fairness/commit.ts'
+import type { Checkpoints } from '../../proofs/checkpoints.ts'
+import { makePairKeys } from '../../proofs/pair-keys.ts'
+import { type CommitmentView, ensurePairs, rotatePair } from '../../proofs/pairs.ts'
+import type { RoundEntropy } from '../../proofs/round-entropy.ts'
+import { readPair } from '../../proofs/pair-view.ts'
+import { systemActor } from '../../system.ts'
+import { type ChancesAnswer, readChances, visitWheel } from './chances.ts'
+import { publishWheel, type PublishAnswer, republishExhausted } from './publish.ts'
+import { findWheel, readOdds, readSince, readSnapshot, type SinceAnswer, type WheelHead, type WheelSnapshot } from './read.ts'
+import { advanceRound, joinRound, type JoinAnswer, openRound, type RoundView } from './rounds.ts'
+import { loadRhythmicWheels, loadRunningRounds } from './round-store.ts'
+import { PairMissing, type SpinAnswer, spinBatch, type SpinInput, type SpinReply } from './spin.ts'
+import { loadWheel } from './store.ts'
+import { makeVersions, type Versions } from './versions.ts'
+
+export type PairView = {
+  current: CommitmentView & { client_seed: string; next_nonce: number }
+  next: CommitmentView
+}
+
+export type RotateAnswer = PairView & { revealed: { commit_hash: string; server_seed: string; spins: number } }
+
+export type SpinRequest = { wheel_id: string; request_id: string; client_entropy?: string }
+
+export type Wheel = {
+  readonly versions: Versions
+  find(actor: Actor, game: string): Promise<WheelHead | undefined>
+  snapshot(actor: Actor, game: string): Promise<WheelSnapshot>
+  since(actor: Actor, game: string, version: number): Promise<SinceAnswer>
+  odds(actor: Actor, game: string): ReturnType<typeof readOdds>
+  /** One spin for the actor, however often it is asked for with the same request_id. */
+  spin(actor: Actor, request: SpinRequest): Promise<{ answer: SpinAnswer; text: string; replayed: boolean }>
+  chances(actor: Actor, game?: string): Promise<ChancesAnswer>
+  visit(actor: Actor, game: string): Promise<{ awarded: number; chances_left: number }>
+  /** The actor's two commitments on a wheel; made, logged and checkpointed first if they are not there. */
+  seedPair(actor: Actor, game: string): Promise<PairView>
+  rotate(actor: Actor, game: string, input: { client_seed: string; next_commit_hash?: string }): Promise<RotateAnswer>
+  publish(actor: Actor, game: string): Promise<PublishAnswer>
+  openRound(actor: Actor, game: string): Promise<RoundView>
+  joinRound(actor: Actor, game: string, client_entropy: string): Promise<JoinAnswer>
+  /** Makes every move of every shared spin of a tenant that is due, and opens those whose rhythm says so. */
+  advanceRounds(tenantId: string): Promise<void>
+  stats(): { spins: ReturnType<ReturnType<typeof makeBatcher>['stats']> }
+}
+
+export type WheelOptions = {
+  app: App
+  checkpoints: Checkpoints
+  entropy: RoundEntropy
+  report: (where: string, error: unknown) => void
+  /** Refuses play while it says so: the fairness self-test failed. */
+  locked?: () => boolean
+}
+
+/** Longer than any honest run of moves: open, closed, drawn, settled. */
+const MOVES_MAX = 4
+
+export function makeWheel({ app, checkpoints, entropy, report, locked = () => false }: WheelOptions): Wheel {
+  const versions = makeVersions()
+  const memory = { versions, pairs: makePairKeys(), playIds: [] as number[] }
+
+  const spins = makeBatcher<SpinInput, SpinReply>({
+    run: (tenantId, items) => app.run(systemActor(tenantId), (tx, inputs: readonly SpinInput[]) => spinBatch(tx, inputs, memory), items),
+  })
+
+  /** Players who arrive together get their pairs in one transaction and one checkpoint. */
+  const pairs = makeBatcher<{ user_id: string; wheel_id: string }, void>({
+    lane_count: 1,
+    run: async (tenantId, items) => {
+      const distinct = [...new Map(items.map((item) => [`${item.wheel_id}\n${item.user_id}`, item])).values()]
+      await app.run(
+        systemActor(tenantId),
+        async (tx, wanted: typeof distinct) => {
+          const bindings = new Map<string, Awaited<ReturnType<typeof bindingOf>>>()
+          for (const { wheel_id } of wanted) if (!bindings.has(wheel_id)) bindings.set(wheel_id, await bindingOf(tx, wheel_id))
+          return ensurePairs(tx, wanted.map(({ user_id, wheel_id }) => ({ user_id, binding: bindings.get(wheel_id)! })))
+        },
+        distinct,
+      )
+      await checkpoints.make(tenantId)
+      return items.map(() => ({ answer: undefined }))
+    },
+  })
+
+  async function bindingOf(tx: Parameters<typeof loadWheel>[0], game: string) {
+    const wheel = await loadWheel(tx, game)
+    if (wheel === undefined) refuse('game_not_found')
+    if (wheel.config_version === 0) refuse('wheel_not_published')
+    const version = await versions.of(tx, wheel.id, wheel.config_version)
+    return {
+      gameId: wheel.id,
+      kind: 'wheel' as const,
+      config_version: wheel.config_version,
+      config_text: version.config_text,
+      config_hash: version.config_hash,
+    }
+  }
+
+  const preparePair = (actor: Actor, wheel_id: string) => pairs.submit(actor.tenantId, actor.userId, { user_id: actor.userId, wheel_id })
+
+  async function headOf(actor: Actor, game: string): Promise<WheelHead> {
+    return (await app.run(actor, findWheel, game)) ?? refuse('game_not_found')
+  }
+
+  async function spin(actor: Actor, { wheel_id, request_id, client_entropy }: SpinRequest) {
+    if (locked()) refuse('fairness_locked')
+    const input: SpinInput = { actor, wheel_id, request_id, client_entropy: client_entropy ?? '-' }
+    const submit = () => spins.submit(actor.tenantId, actor.userId, input)
+    const reply = await submit().catch(async (error: unknown) => {
+      if (!(error instanceof PairMissing)) throw error
+      await preparePair(actor, wheel_id)
+      return submit()
+    })
+    return { answer: JSON.parse(reply.text) as SpinAnswer, ...reply }
+  }
+
+  async function seedPair(actor: Actor, game: string): Promise<PairView> {
+    const head = await headOf(actor, game)
+    await preparePair(actor, head.id)
+    return app.run(actor, readPair, { game_id: head.id })
+  }
+
+  async function rotate(actor: Actor, game: string, input: { client_seed: string; next_commit_hash?: string }): Promise<RotateAnswer> {
+    const before = await seedPair(actor, game)
+    const { revealed, closed_seed_id } = await app.run(
+      actor,
+      async (tx, given: typeof input) =>
+        rotatePair(tx, {
+          user_id: actor.userId,
+          binding: await bindingOf(tx, game),
+          client_seed: given.client_seed,
+          next_commit_hash: given.next_commit_hash ?? before.next.commit_hash,
+        }),
+      input,
+    )
+    memory.pairs.forget(closed_seed_id)
+    await checkpoints.make(actor.tenantId)
+    return { ...(await seedPair(actor, game)), revealed }
+  }
+
+  async function open(actor: Actor, game: string): Promise<RoundView> {
+    if (locked()) refuse('fairness_locked')
+    await entropy.assertReady()
+    const round = await app.run(actor, openRound, { game, versions, entropy })
+    await checkpoints.make(actor.tenantId)
+    return round
+  }
+
+  async function advance(tenantId: string, roundId: string): Promise<void> {
+    const actor = systemActor(tenantId)
+    for (let moves = 0; moves < MOVES_MAX; moves++) {
+      const round = (await app.run(actor, (tx) => loadRunningRounds(tx), undefined)).find((row) => row.id === roundId)
+      if (round === undefined) return
+      // The root must be checkpointed before the entropy is asked for.
+      if (round.round_status === 'closed') await checkpoints.make(tenantId)
+      const beacon = round.round_status === 'closed' ? await entropy.obtain(JSON.parse(round.doc) as CommitDoc) : undefined
+      const moved = await app.run(actor, advanceRound, { round_id: roundId, obtained: { ...(beacon && { beacon }) } })
+      if (moved === null) return
+    }
+  }
+
+  /** A reward that ran out is taken off the wheel, and what is shown becomes what can be won. */
+  function followExhaustion(tenantId: string, wheelId: string): void {
+    app.run(systemActor(tenantId), republishExhausted, { game: wheelId }).catch((error: unknown) => report('republish', error))
+  }
+  app.followAll((event) => {
+    if (event.type === 'wheel.exhausted') followExhaustion(event.tenantId, event.gameId)
+  })
+
+  return {
+    versions,
+    find: (actor, game) => app.run(actor, findWheel, game),
+    snapshot: (actor, game) => app.run(actor, readSnapshot, { game, versions }),
+    since: (actor, game, version) => app.run(actor, readSince, { game, version, versions }),
+    odds: (actor, game) => app.run(actor, readOdds, { game, versions }),
+    spin,
+    chances: (actor, game) => app.run(actor, readChances, { ...(game !== undefined && { game }) }),
+    visit: (actor, game) => app.run(actor, visitWheel, { game }),
+    seedPair,
+    rotate,
+    publish: (actor, game) => app.run(actor, publishWheel, { game }),
+    openRound: open,
+    joinRound: (actor, game, client_entropy) => app.run(actor, joinRound, { game, client_entropy }),
+    async advanceRounds(tenantId) {
+      const actor = systemActor(tenantId)
+      const running = await app.run(actor, (tx) => loadRunningRounds(tx), undefined)
+      for (const round of running) await advance(tenantId, round.id)
+      const due = await app.run(actor, (tx) => loadRhythmicWheels(tx), undefined)
+      for (const wheel of due) await open(actor, wheel.id).catch((error: unknown) => report('round', error))
+    },
+    stats: () => ({ spins: spins.stats() }),
+  }
+}

@@ -1,0 +1,223 @@
+/** Statements over seeds, commitments, the fairness log and its checkpoints. */
+import type { Tx } from '../db/tx.ts'
+
+export type SeedRow = {
+  id: string
+  kind: string
+  game_id: string
+  user_id: string | null
+  holder: string | null
+  holder_salt: string | null
+  commit_hash: string
+  config_version: number
+  seq: number
+  seed_hash: string
+  sealed_seed: string
+  server_seed: string | null
+  client_seed: string
+  seed_status: 'next' | 'active' | 'revealed'
+  next_nonce: number
+  committed_at: Date
+}
+
+const SEED_COLUMNS = `id, kind, game_id, user_id, holder, holder_salt, commit_hash, config_version, seq, seed_hash, sealed_seed,
+  server_seed, client_seed, seed_status, next_nonce, committed_at`
+
+/** The newest seeds of these players on these games, locked; active, next and, for salt and sequence, the last revealed. */
+export function loadPairsForUpdate(tx: Tx, pairs: readonly { game_id: string; user_id: string }[]) {
+  return tx.rows<SeedRow>(
+    `select ${SEED_COLUMNS} from fair_seeds
+     where (game_id, user_id) in (select * from unnest($1::text[], $2::text[])) and seed_status in ('active', 'next')
+     order by id for no key update`,
+    [pairs.map((pair) => pair.game_id), pairs.map((pair) => pair.user_id)],
+    'pairs_for_update',
+  )
+}
+
+/** Salt and last sequence number of players who have had a pair before. */
+export function loadHolders(tx: Tx, pairs: readonly { game_id: string; user_id: string }[]) {
+  return tx.rows<{ game_id: string; user_id: string; holder: string; holder_salt: string; seq: number }>(
+    `select distinct on (game_id, user_id) game_id, user_id, holder, holder_salt, seq from fair_seeds
+     where (game_id, user_id) in (select * from unnest($1::text[], $2::text[]))
+     order by game_id, user_id, seq desc`,
+    [pairs.map((pair) => pair.game_id), pairs.map((pair) => pair.user_id)],
+    'pair_holders',
+  )
+}
+
+export type NewSeed = {
+  id: string
+  kind: string
+  game_id: string
+  user_id: string | null
+  holder: string | null
+  holder_salt: string | null
+  commit_hash: string
+  config_version: number
+  seq: number
+  seed_hash: string
+  sealed_seed: string
+  seed_status: 'next' | 'active'
+  doc: string
+  config: string
+  jws: string
+}
+
+/** Commitments and their sealed seeds. Unique keys refuse a second commitment with the same number. */
+export async function insertSeeds(tx: Tx, seeds: readonly NewSeed[]): Promise<void> {
+  await tx.rows(
+    `with r as materialized (
+       select * from json_to_recordset($1::json) as r(id uuid, kind text, game_id text, user_id text, holder text, holder_salt text,
+         commit_hash text, config_version int, seq int, seed_hash text, sealed_seed text, seed_status text, doc text, config text, jws text)
+     ), commitments as (
+       insert into fair_commitments (commit_hash, kind, game_id, holder, seq, doc, config, jws, created_at)
+       select commit_hash, kind, game_id, coalesce(holder, '-'), seq, doc, config, jws, $2 from r
+     )
+     insert into fair_seeds (id, kind, game_id, user_id, holder, holder_salt, commit_hash, config_version, seq, seed_hash, sealed_seed,
+                             seed_status, activated_at, committed_at, created_at, updated_at)
+     select id, kind, game_id, user_id, holder, holder_salt, commit_hash, config_version, seq, seed_hash, sealed_seed, seed_status,
+            case when seed_status = 'active' then $2::timestamptz end, $2, $2, $2 from r`,
+    [JSON.stringify(seeds), tx.now],
+    'insert_seeds',
+  )
+}
+
+/** A commitment without a seed of ours (mode beacon). */
+export async function insertCommitment(
+  tx: Tx,
+  row: { commit_hash: string; kind: string; game_id: string; seq: number; doc: string; config: string; jws: string },
+): Promise<void> {
+  await tx.rows(
+    `insert into fair_commitments (commit_hash, kind, game_id, seq, doc, config, jws, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [row.commit_hash, row.kind, row.game_id, row.seq, row.doc, row.config, row.jws, tx.now],
+  )
+}
+
+/** Opens seeds to the public, for ever. */
+export async function revealSeeds(tx: Tx, seeds: readonly { id: string; server_seed: string }[]): Promise<void> {
+  await tx.rows(
+    `update fair_seeds s set seed_status = 'revealed', server_seed = r.server_seed,
+            revealed_at = greatest($2::timestamptz, s.committed_at + interval '1 millisecond',
+                                   (select max(result_timestamp) from spin_results where seed_id = s.id)),
+            updated_at = $2, row_version = s.row_version + 1
+     from json_to_recordset($1::json) as r(id uuid, server_seed text) where s.id = r.id`,
+    [JSON.stringify(seeds), tx.now],
+    'reveal_seeds',
+  )
+}
+
+/** The next pair becomes the current one, with its client seed fixed. */
+export async function activateSeed(tx: Tx, id: string, client_seed: string): Promise<void> {
+  await tx.rows(
+    `update fair_seeds set seed_status = 'active', client_seed = $2, activated_at = $3, updated_at = $3, row_version = row_version + 1
+     where id = $1 and seed_status = 'next'`,
+    [id, client_seed, tx.now],
+  )
+}
+
+export type CommitmentRow = { commit_hash: string; kind: string; game_id: string; seq: number; doc: string; config: string; jws: string; created_at: Date }
+
+export function loadCommitment(tx: Tx, commit_hash: string) {
+  return tx.one<CommitmentRow>(
+    'select commit_hash, kind, game_id, seq, doc, config, jws, created_at from fair_commitments where commit_hash = $1',
+    [commit_hash],
+  )
+}
+
+export function loadSeedByCommit(tx: Tx, commit_hash: string) {
+  return tx.one<SeedRow>(`select ${SEED_COLUMNS} from fair_seeds where commit_hash = $1`, [commit_hash])
+}
+
+export function loadSeedForUpdate(tx: Tx, id: string) {
+  return tx.one<SeedRow>(`select ${SEED_COLUMNS} from fair_seeds where id = $1 for no key update`, [id])
+}
+
+/** Counts of commitments whose seed is still closed, and the oldest of them: withholding is visible. */
+export function countUnrevealed(tx: Tx) {
+  return tx.one<{ unrevealed: number; oldest_at: Date | null }>(
+    `select count(*)::int as unrevealed, min(activated_at) as oldest_at from fair_seeds where seed_status = 'active' and next_nonce > 0`,
+  )
+}
+
+/** Seeds that are sealed with an older key than the first, a page of them, locked. */
+export function loadStaleSeedsForUpdate(tx: Tx, kid: string, limit: number) {
+  return tx.rows<SeedRow>(
+    `select ${SEED_COLUMNS} from fair_seeds
+     where seed_status <> 'revealed' and split_part(sealed_seed, '.', 2) <> $1 order by id limit $2 for no key update skip locked`,
+    [kid, limit],
+  )
+}
+
+export async function resealSeed(tx: Tx, id: string, sealed_seed: string): Promise<void> {
+  await tx.rows('update fair_seeds set sealed_seed = $2, updated_at = $3 where id = $1', [id, sealed_seed, tx.now])
+}
+
+export type LogRow = { seq: number; event: string; leaf_hash: string }
+
+export function loadLog(tx: Tx, from: number, limit: number) {
+  return tx.rows<LogRow>('select seq, event, leaf_hash from fair_log where seq >= $1 order by seq limit $2', [from, limit], 'log_page')
+}
+
+/** The log's event of one outcome: a spin by its nonce, anything else by its type. */
+export function loadLogEvent(tx: Tx, commit_hash: string, type: string, nonce: number | null) {
+  return tx.one<LogRow>(
+    `select seq, event, leaf_hash from fair_log
+     where commit_hash = $1 and type = $2 and nonce is not distinct from $3 order by seq limit 1`,
+    [commit_hash, type, nonce],
+  )
+}
+
+/** Leaf hashes `from <= seq < to`, in order. */
+export async function loadLeafHashes(tx: Tx, from: number, to: number): Promise<string[]> {
+  const rows = await tx.rows<{ leaf_hash: string }>(
+    'select leaf_hash from fair_log where seq >= $1 and seq < $2 order by seq',
+    [from, to],
+    'log_leaves',
+  )
+  return rows.map((row) => row.leaf_hash)
+}
+
+/** Hashes of stored complete subtrees of one level, `from <= index < to`. */
+export async function loadNodes(tx: Tx, level: number, from: number, to: number): Promise<string[]> {
+  const rows = await tx.rows<{ hash: string }>(
+    'select hash from fair_log_nodes where level = $1 and node_index >= $2 and node_index < $3 order by node_index',
+    [level, from, to],
+    'log_nodes',
+  )
+  return rows.map((row) => row.hash)
+}
+
+export async function insertNodes(tx: Tx, nodes: readonly { level: number; node_index: number; hash: string }[]): Promise<void> {
+  await tx.rows(
+    `insert into fair_log_nodes (level, node_index, hash)
+     select level, node_index, hash from json_to_recordset($1::json) as r(level smallint, node_index bigint, hash text)
+     on conflict do nothing`,
+    [JSON.stringify(nodes)],
+  )
+}
+
+export async function loadLogSize(tx: Tx): Promise<number> {
+  return (await tx.one<{ size: number }>('select coalesce(max(seq) + 1, 0) as size from fair_log'))!.size
+}
+
+export type CheckpointRow = { log_size: number; root: string; note: string }
+
+export function loadLastCheckpoint(tx: Tx) {
+  return tx.one<CheckpointRow>('select log_size, root, note from fair_checkpoints order by log_size desc limit 1', [], 'last_checkpoint')
+}
+
+export async function insertCheckpoint(tx: Tx, row: CheckpointRow): Promise<void> {
+  await tx.rows(
+    'insert into fair_checkpoints (log_size, root, note, created_at) values ($1, $2, $3, $4) on conflict do nothing',
+    [row.log_size, row.root, row.note, tx.now],
+  )
+}
+
+/** A player's pairs in use on a game. */
+export function loadPairs(tx: Tx, game_id: string, user_id: string) {
+  return tx.rows<SeedRow>(
+    `select ${SEED_COLUMNS} from fair_seeds where game_id = $1 and user_id = $2 and seed_status in ('active', 'next')`,
+    [game_id, user_id],
+    'pairs',
+  )
+}
