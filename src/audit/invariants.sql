@@ -1,0 +1,432 @@
+-- Why: facts about the stored rows that must hold at every moment between two transactions, whatever was sent,
+-- killed or raced. Each block selects the rows that break its sentence: none is right, one is a violation.
+--
+-- A block opens with "-- @NAME sentence". The names I1-I23 are those of the reliability notes; L-names are ours and
+-- tie the public log, the heads and the wallet to each other. An error in a block counts as a violation, never as a
+-- skip. Where a value must be there, null breaks the sentence: "(...) is not true".
+--
+-- Tables of the games that are not in this version yet. A block that reads one of them is reported as not part of
+-- this version; any other missing table is a violation.
+-- @LATER raffle_campaigns raffle_draws raffle_tickets raffle_winners prize_applications ledger_postings
+-- @LATER ledger_accounts tournaments tournament_points tournament_winners tournament_entries
+
+-- @I1 Chances are never negative, and used plus remaining is what was granted.
+select id from spin_chances
+where (used_chances >= 0 and remaining_chances >= 0 and used_chances + remaining_chances = chance_count) is not true;
+
+-- @I2 A player used as many chances as there are spins of that player that stand.
+select tenant_id, user_id, chances.used, spins.standing
+from (select tenant_id, user_id, sum(used_chances) as used from spin_chances group by tenant_id, user_id) chances
+full join (select tenant_id, user_id, count(*) as standing from spin_sessions
+           where spin_status is distinct from 'voided' group by tenant_id, user_id) spins using (tenant_id, user_id)
+where coalesce(chances.used, 0) <> coalesce(spins.standing, 0);
+
+-- @I2 A grant was used as often as standing spins name it.
+select c.id, c.used_chances, count(s.id) as spins
+from spin_chances c
+left join spin_sessions s on s.chance_id = c.id and s.spin_status is distinct from 'voided'
+group by c.id, c.used_chances
+having c.used_chances <> count(s.id);
+
+-- @I2 A standing spin was paid by a grant of the same player that had not expired.
+select s.id
+from spin_sessions s
+left join spin_chances c on c.id = s.chance_id
+where s.spin_status is distinct from 'voided'
+  and (c.id is null or c.tenant_id <> s.tenant_id or c.user_id <> s.user_id or s.spin_started_at >= c.expires_at);
+
+-- @I3 A completed spin has exactly one result, any other spin none.
+select s.id, s.spin_status, count(r.id) as results
+from spin_sessions s
+left join spin_results r on r.spin_session_id = s.id
+group by s.id, s.spin_status
+having count(r.id) <> case s.spin_status when 'completed' then 1 else 0 end;
+
+-- @I4 The nonces of a seed are 0, 1, 2, ... without gap or repeat: a gap is a discarded outcome.
+select seed_id, count(*) as draws, min(nonce) as first, max(nonce) as last
+from spin_results
+group by seed_id
+having seed_id is null or min(nonce) <> 0 or max(nonce) + 1 <> count(*) or count(distinct nonce) <> count(*);
+
+-- @I4 A pair's counter is the number of its results: the last outcome was not discarded either.
+select f.id, f.next_nonce, coalesce(r.draws, 0) as draws
+from fair_seeds f
+left join (select tenant_id, seed_id, count(*) as draws from spin_results group by tenant_id, seed_id) r
+  on r.tenant_id = f.tenant_id and r.seed_id = f.id
+where f.kind = 'wheel' and f.next_nonce <> coalesce(r.draws, 0);
+
+-- @I5 A seed is committed before its first use, and nothing is drawn from it after its reveal.
+select r.id, f.id as seed_id
+from spin_results r
+left join fair_seeds f on f.id = r.seed_id
+where (f.committed_at < r.result_timestamp) is not true or r.result_timestamp > f.revealed_at;
+
+-- @I6 The ranges of a published version begin at 0 and follow each other without gap or overlap.
+select wheel_game_id, config_version, range_start, range_end
+from (select wheel_game_id, config_version, range_start, range_end,
+             lag(range_end) over (partition by wheel_game_id, config_version order by range_start) as before
+      from wheel_rewards_history) w
+where (range_end >= range_start and range_start = coalesce(before + 1, 0)) is not true;
+
+-- @I6 The probabilities of a published version add up to exactly 1.
+select wheel_game_id, config_version, sum(probability) as total
+from wheel_rewards_history
+group by wheel_game_id, config_version
+having sum(probability) is distinct from 1;
+
+-- @I6 A roll lies in the range of the reward it gave, in the version that the spin was played under.
+select r.id, r.roll, w.range_start, w.range_end
+from spin_results r
+left join wheel_rewards_history w on w.id = r.wheel_reward_id and w.config_version = r.config_version
+where (r.roll between w.range_start and w.range_end) is not true;
+
+-- @I7 No prize is given out beyond the stock that was put up.
+select p.id, p.stock
+from gamification_prizes p
+where p.stock is not null
+  and (select count(*) from gamification_game_plays g where g.prize_id = p.id and g.is_winner) > p.stock;
+
+-- @I8 Tickets sold are the tickets that exist and were not refunded, within the total, each number once.
+select c.id, c.sold_tickets, count(t.id) as tickets
+from raffle_campaigns c
+left join raffle_tickets t on t.raffle_campaign_id = c.id and t.ticket_status is distinct from 'refunded'
+group by c.id, c.sold_tickets, c.total_tickets
+having count(t.id) is distinct from c.sold_tickets or c.sold_tickets > c.total_tickets
+    or count(distinct t.ticket_number) <> count(t.id);
+
+-- @I9 No ticket is sold outside the sales window, or at or after the first freeze of the ticket list.
+select t.id
+from raffle_tickets t
+join raffle_campaigns c on c.id = t.raffle_campaign_id
+left join raffle_draws d on d.raffle_campaign_id = c.id
+where (t.ticket_purchased_at between c.start_time and c.end_time) is not true or t.ticket_purchased_at >= d.frozen_at;
+
+-- @I10 The rows of a finished draw are different tickets of its campaign, owned by the named user before the freeze.
+select d.id
+from raffle_draws d
+left join raffle_winners w on w.raffle_draw_id = d.id
+left join raffle_tickets t on t.id = w.raffle_ticket_id
+where d.draw_status in ('completed', 'drawn', 'settled')
+group by d.id
+having count(distinct w.raffle_ticket_id) <> count(w.id)
+    or bool_or(w.id is not null and (t.raffle_campaign_id = d.raffle_campaign_id and t.user_id = w.user_id
+                                     and t.tenant_id = w.tenant_id and t.ticket_purchased_at < d.frozen_at) is not true);
+
+-- @I10 A finished draw has the stated number of winners, as far as tickets and alternates reach.
+select id, wanted, all_rows, forfeited, standing
+from (select d.id,
+             least(d.winning_tickets,
+                   (select count(*) from raffle_tickets t
+                    where t.raffle_campaign_id = d.raffle_campaign_id and t.ticket_status is distinct from 'refunded'
+                      and t.ticket_purchased_at < d.frozen_at)) as wanted,
+             count(w.id) as all_rows,
+             count(w.id) filter (where w.winner_status = 'forfeited') as forfeited,
+             count(w.id) filter (where coalesce(w.winner_status, '') not in ('alternate', 'forfeited')) as standing
+      from raffle_draws d
+      left join raffle_winners w on w.raffle_draw_id = d.id
+      where d.draw_status in ('completed', 'drawn', 'settled')
+      group by d.id, d.winning_tickets, d.raffle_campaign_id, d.frozen_at) x
+where all_rows < wanted or standing is distinct from least(wanted, all_rows - forfeited);
+
+-- @I10 A campaign has one finished draw per name.
+select raffle_campaign_id, draw_name
+from raffle_draws
+where draw_status in ('completed', 'drawn', 'settled')
+group by raffle_campaign_id, draw_name
+having count(*) > 1;
+
+-- @I11 The state of a prize and its time stamps agree.
+select id, prize_status
+from gamification_game_plays
+where coalesce(prize_status = 'applied', false) <> (applied_at is not null and applied_to_order_id is not null)
+   or (prize_status in ('unlocked', 'applied') and unlocked_at is null)
+   or (is_winner is not true and prize_id is not null)
+   or applied_at < unlocked_at
+   or unlocked_at < created_at;
+
+-- @I11 A prize has at most one application that stands.
+select play_id
+from prize_applications
+where rolled_back_at is null
+group by play_id
+having count(*) > 1;
+
+-- @I11 An applied prize has an application that stands, and no other prize has one.
+select g.id as play_id, g.prize_status, a.play_id as applied_play
+from (select id, prize_status from gamification_game_plays where prize_status = 'applied') g
+full join (select distinct play_id from prize_applications where rolled_back_at is null) a on a.play_id = g.id
+where g.id is null or a.play_id is null;
+
+-- @I11 A prize code is unique in its tenant, whatever its case.
+select tenant_id, lower(prize_code) as code
+from gamification_game_plays
+where prize_code is not null
+group by tenant_id, lower(prize_code)
+having count(*) > 1;
+
+-- @I12 Nothing is applied after expiry plus grace.
+select id
+from gamification_game_plays
+where applied_at > expires_at + make_interval(hours => coalesce(grace_hours, 0));
+
+-- @I13 A prize took legal steps only, each from where the last one ended, as the audit log tells it.
+select entity_id, seq, action, before, new_values->>'prize_status' as after
+from (select entity_id, seq, action, old_values, new_values,
+             lag(new_values->>'prize_status') over (partition by tenant_id, entity_id order by seq) as before
+      from audit_logs
+      where entity_type = 'game_play' and new_values ? 'prize_status') a
+where before is distinct from old_values->>'prize_status'
+   or not ((coalesce(before, '-'), coalesce(new_values->>'prize_status', '-')) in
+             (('-', 'locked'), ('-', 'unlocked'), ('locked', 'unlocked'), ('locked', 'expired'),
+              ('unlocked', 'applied'), ('unlocked', 'expired'))
+           or (action is not distinct from 'rollback' and before = 'applied'
+               and coalesce(new_values->>'prize_status', '-') in ('unlocked', 'expired')));
+
+-- @I13 A prize is in the state that the audit log named last.
+select g.id, g.prize_status, a.named_last
+from gamification_game_plays g
+left join (select distinct on (tenant_id, entity_id) tenant_id, entity_id, new_values->>'prize_status' as named_last
+           from audit_logs
+           where entity_type = 'game_play' and new_values ? 'prize_status'
+           order by tenant_id, entity_id, seq desc) a on a.tenant_id = g.tenant_id and a.entity_id = g.uuid
+where g.prize_status is distinct from a.named_last;
+
+-- @I14 The audit chain of a tenant is 1, 2, 3, ..., and each row names the hash of the row before it.
+select id, tenant_id, seq
+from (select id, tenant_id, seq, prev_hash, hash, lag(hash) over chain as hash_before, lag(seq) over chain as seq_before
+      from audit_logs
+      window chain as (partition by tenant_id order by seq)) a
+where hash is null or prev_hash is distinct from hash_before or (seq = coalesce(seq_before, 0) + 1) is not true;
+
+-- @I14 The audit chain ends where its head says: no row was cut off its end.
+select h.tenant_id, h.audit_seq, last.seq
+from tenant_heads h
+left join lateral (select seq, hash from audit_logs a where a.tenant_id = h.tenant_id order by seq desc limit 1) last on true
+where h.audit_seq <> coalesce(last.seq, 0) or h.audit_hash is distinct from last.hash;
+
+-- @I15 A transfer nets to zero in each currency.
+select txn_id, currency, sum(amount_minor) as net
+from ledger_postings
+group by txn_id, currency
+having sum(amount_minor) is distinct from 0;
+
+-- @I15 A balance is the sum of its postings and not below its floor.
+select a.id, a.balance_minor, coalesce(sum(p.amount_minor), 0) as postings
+from ledger_accounts a
+left join ledger_postings p on p.account_id = a.id
+group by a.id, a.balance_minor, a.floor_minor
+having a.balance_minor is distinct from coalesce(sum(p.amount_minor), 0) or (a.balance_minor >= a.floor_minor) is not true;
+
+-- @I16 A discount is not negative, is within its cap, and makes up the order together with what is left to pay.
+select id, order_minor, discount_minor, final_minor
+from prize_applications
+where discount_minor < 0 or final_minor < 0 or final_minor + discount_minor <> order_minor
+   or discount_minor > max_discount_minor;
+
+-- @I17 A key exists once per tenant, principal and endpoint.
+select tenant_id, principal, endpoint, key
+from idempotency_keys
+group by tenant_id, principal, endpoint, key
+having count(*) > 1;
+
+-- @I17 No request is in progress past its lease.
+select tenant_id, principal, endpoint, key
+from idempotency_keys
+where state = 'in_progress' and (locked_until >= now()) is not true;
+
+-- @I17 A request that is done has the status, the answer and the hash that a repeat is answered with.
+select tenant_id, principal, endpoint, key
+from idempotency_keys
+where state = 'done' and (status between 200 and 599 and answer is not null and length(request_hash) = 64) is not true;
+
+-- @I18 The points of a standing are the sum of the player's point records.
+select w.id, w.total_points
+from tournament_winners w
+join tournaments t on t.id = w.tournament_id
+where coalesce(t.tournament_config->>'operator', 'incr') = 'incr'
+  and w.total_points is distinct from
+      (select coalesce(sum(p.points_earned), 0) from tournament_points p
+       where p.tournament_id = w.tournament_id and p.user_id = w.user_id);
+
+-- @I18 Seats are within the maximum and equal to the entries that were not withdrawn.
+select t.id, t.current_participants, t.max_participants
+from tournaments t
+where t.current_participants > t.max_participants
+   or t.current_participants is distinct from
+      (select count(*) from tournament_entries e where e.tournament_id = t.id and e.status is distinct from 'withdrawn');
+
+-- @I18 Ranks are 1, 2, 3, ..., each once, and never put fewer points above more.
+select x.id, x.tournament_id, x.winner_rank
+from (select id, tournament_id, winner_rank, total_points,
+             row_number() over ranks as place, lag(total_points) over ranks as above
+      from tournament_winners
+      window ranks as (partition by tournament_id order by winner_rank)) x
+left join tournaments t on t.id = x.tournament_id
+where x.place is distinct from x.winner_rank
+   or (x.total_points > x.above and coalesce(t.tournament_config->>'sort_order', 'desc') = 'desc');
+
+-- @I18 No points are earned after the end of a tournament.
+select p.id
+from tournament_points p
+join tournaments t on t.id = p.tournament_id
+where (p.points_earned_at <= t.end_time) is not true;
+
+-- @I19 A source awards a player of a tournament once.
+select source_type, source_id, tournament_id, user_id
+from tournament_points
+group by source_type, source_id, tournament_id, user_id
+having count(*) > 1;
+
+-- @I20 No row refers to a row of another tenant, by any foreign key that the catalogue knows.
+select conname, child, parent, bad_rows
+from (select con.conname, con.conrelid::regclass as child, con.confrelid::regclass as parent,
+             substring(query_to_xml(format(
+               'select count(*) as n from %s c join %s p on %s where c.tenant_id is distinct from p.tenant_id',
+               con.conrelid::regclass, con.confrelid::regclass,
+               (select string_agg(format('c.%I = p.%I', ca.attname, pa.attname), ' and ')
+                from unnest(con.conkey, con.confkey) as k(child_no, parent_no)
+                join pg_attribute ca on ca.attrelid = con.conrelid and ca.attnum = k.child_no
+                join pg_attribute pa on pa.attrelid = con.confrelid and pa.attnum = k.parent_no
+                where ca.attname <> 'tenant_id')),
+               false, true, '')::text from '<n>([0-9]+)</n>')::bigint as bad_rows
+      from pg_constraint con
+      where con.contype = 'f'
+        and exists (select from pg_attribute a where a.attrelid = con.conrelid and a.attname = 'tenant_id' and not a.attisdropped)
+        and exists (select from pg_attribute a where a.attrelid = con.confrelid and a.attname = 'tenant_id' and not a.attisdropped)
+        -- The tenant is left out of the join, or a composite key could never disagree. That needs the rest of the key
+        -- to name one row by itself: a uuid, or a key of one column.
+        and exists (select from unnest(con.confkey) as k(no)
+                    join pg_attribute pa on pa.attrelid = con.confrelid and pa.attnum = k.no
+                    where pa.attname <> 'tenant_id'
+                      and (pa.atttypid = 'uuid'::regtype
+                           or exists (select from pg_constraint key where key.conrelid = con.confrelid
+                                      and key.contype = 'p' and key.conkey = array[k.no])))) x
+where bad_rows is distinct from 0;
+
+-- @I20 A composite foreign key has its parent in the same tenant, also if its constraint was switched off for a while.
+select conname, child, parent, orphans
+from (select con.conname, con.conrelid::regclass as child, con.confrelid::regclass as parent,
+             substring(query_to_xml(format(
+               'select count(*) as n from %s c where %s and not exists (select from %s p where %s)',
+               con.conrelid::regclass,
+               (select string_agg(format('c.%I is not null', ca.attname), ' and ')
+                from unnest(con.conkey) as k(no) join pg_attribute ca on ca.attrelid = con.conrelid and ca.attnum = k.no),
+               con.confrelid::regclass,
+               (select string_agg(format('c.%I = p.%I', ca.attname, pa.attname), ' and ')
+                from unnest(con.conkey, con.confkey) as k(child_no, parent_no)
+                join pg_attribute ca on ca.attrelid = con.conrelid and ca.attnum = k.child_no
+                join pg_attribute pa on pa.attrelid = con.confrelid and pa.attnum = k.parent_no)),
+               false, true, '')::text from '<n>([0-9]+)</n>')::bigint as orphans
+      from pg_constraint con
+      where con.contype = 'f' and con.conparentid = 0) x
+where orphans is distinct from 0;
+
+-- @I21 Every table with a tenant is under row-level security, forced, with the policies of the application and the auditor.
+select c.relname, c.relrowsecurity, c.relforcerowsecurity
+from pg_class c
+where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+  and (c.relname = 'tenants'
+       or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped))
+  and not (c.relrowsecurity and c.relforcerowsecurity
+           and exists (select from pg_policies p
+                       where p.schemaname = 'public' and p.tablename = c.relname and p.roles = '{livedraw_app}' and p.cmd = 'ALL'
+                         and p.qual ~ 'app_tenant_id\(\)' and p.with_check ~ 'app_tenant_id\(\)')
+           and not exists (select from pg_policies p
+                           where p.schemaname = 'public' and p.tablename = c.relname
+                             and p.roles && '{livedraw_app,public}' and p.qual !~ 'app_tenant_id\(\)')
+           and exists (select from pg_policies p
+                       where p.schemaname = 'public' and p.tablename = c.relname and p.roles = '{livedraw_auditor}'
+                         and p.cmd = 'SELECT' and p.qual = 'true'));
+
+-- @I21 The application's role is no superuser, passes no policy, owns nothing, and belongs to no other role.
+select r.rolname
+from pg_roles r
+where r.rolname = 'livedraw_app'
+  and (r.rolsuper or r.rolbypassrls or r.rolcreatedb or r.rolcreaterole or r.rolreplication
+       or exists (select from pg_class c where c.relowner = r.oid)
+       or exists (select from pg_proc p where p.proowner = r.oid)
+       or exists (select from pg_namespace n where n.nspowner = r.oid)
+       or exists (select from pg_auth_members m where m.member = r.oid));
+
+-- @I21 Nobody but its owner may truncate a table, and the auditor may only read.
+select c.relname, coalesce(g.rolname, 'public') as grantee, acl.privilege_type
+from pg_class c
+cross join lateral aclexplode(c.relacl) acl
+left join pg_roles g on g.oid = acl.grantee
+where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm') and acl.grantee <> c.relowner
+  and (acl.privilege_type in ('TRUNCATE', 'TRIGGER', 'REFERENCES', 'MAINTAIN') or acl.grantee = 0
+       or (g.rolname = 'livedraw_auditor' and acl.privilege_type <> 'SELECT'));
+
+-- @I21 Only the listed functions run with the rights of their owner, and each of them with a search path of its own.
+select p.proname
+from pg_proc p
+where p.pronamespace = 'public'::regnamespace and p.prosecdef
+  and (p.proname not in ('tenant_directory') or not coalesce(p.proconfig::text ~ 'search_path=', false));
+
+-- @I21 No view shows the application more than its policies do.
+select c.relname
+from pg_class c
+where c.relnamespace = 'public'::regnamespace and c.relkind in ('v', 'm')
+  and has_table_privilege('livedraw_app', c.oid, 'select')
+  and (c.relkind = 'm' or not coalesce(c.reloptions @> '{security_invoker=true}', false));
+
+-- @I23 No spin is stuck half done for more than a minute.
+select id, spin_started_at
+from spin_sessions
+where spin_status = 'started' and spin_started_at < now() - interval '1 minute';
+
+-- @L1 The events of a game are 1, 2, 3, ... up to its head: a follower that sees no gap missed nothing.
+select coalesce(e.tenant_id, h.tenant_id) as tenant_id, coalesce(e.game_id, h.game_id) as game_id, e.events, e.last, h.last_seq
+from (select tenant_id, game_id, count(*) as events, min(game_seq) as first, max(game_seq) as last,
+             count(distinct game_seq) as numbers
+      from game_events group by tenant_id, game_id) e
+full join game_heads h on h.tenant_id = e.tenant_id and h.game_id = e.game_id
+where (coalesce(e.events, 0) = h.last_seq and coalesce(e.last, 0) = h.last_seq
+       and coalesce(e.first, 1) = 1 and coalesce(e.numbers, 0) = h.last_seq) is not true;
+
+-- @L2 The public log of a tenant is 0, 1, 2, ... and ends where its head says.
+select h.tenant_id, h.log_size, l.events, l.last
+from tenant_heads h
+left join (select tenant_id, count(*) as events, max(seq) as last from fair_log group by tenant_id) l using (tenant_id)
+where h.log_size <> coalesce(l.events, 0) or h.log_size <> coalesce(l.last + 1, 0)
+   or h.log_hash is distinct from coalesce((select row_hash from fair_log f where f.tenant_id = h.tenant_id order by seq desc limit 1),
+                                           repeat('0', 64));
+
+-- @L3 A commitment is an event of the public log, exactly once.
+select c.commit_hash, count(l.seq) as events
+from fair_commitments c
+left join fair_log l on l.tenant_id = c.tenant_id and l.commit_hash = c.commit_hash and l.type = 'commit'
+group by c.commit_hash
+having count(l.seq) <> 1;
+
+-- @L4 A result is an event of the public log with the same nonce, exactly once, and nothing else is.
+select f.commit_hash, r.nonce, l.seq
+from spin_results r
+join fair_seeds f on f.tenant_id = r.tenant_id and f.id = r.seed_id
+full join (select tenant_id, commit_hash, nonce, min(seq) as seq, count(*) as events
+           from fair_log where type = 'spin' group by tenant_id, commit_hash, nonce) l
+  on l.tenant_id = f.tenant_id and l.commit_hash = f.commit_hash and l.nonce = r.nonce
+where r.id is null or l.events is distinct from 1;
+
+-- @L5 A revealed seed is an event of the public log with that seed and the number of its outcomes, exactly once.
+select f.commit_hash, f.next_nonce
+from fair_seeds f
+left join (select tenant_id, commit_hash, count(*) as events, min(event::jsonb->>'serverSeed') as server_seed,
+                  min((event::jsonb->>'count')::bigint) as outcomes
+           from fair_log where type = 'reveal' group by tenant_id, commit_hash) l using (tenant_id, commit_hash)
+where case f.seed_status
+        when 'revealed' then (l.events = 1 and l.server_seed = f.server_seed
+                              and (f.kind <> 'wheel' or l.outcomes = f.next_nonce)) is not true
+        else coalesce(l.events, 0) <> 0
+      end;
+
+-- @L6 The server seed of a pair that is still in use stands nowhere in the clear.
+select id from fair_seeds where seed_status <> 'revealed' and server_seed is not null;
+
+-- @L7 A finished spin left a play in the wallet, and the play names that spin.
+select s.id, count(g.id) as plays
+from spin_sessions s
+left join gamification_game_plays g on g.tenant_id = s.tenant_id and g.event_id = s.id and g.user_id = s.user_id
+where s.spin_status = 'completed'
+group by s.id
+having count(g.id) <> 1;
