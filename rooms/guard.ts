@@ -786,7 +786,8 @@ function isRefusal(error: unknown): boolean {
 export function mistakesOf(RoomClass: new () => Room, probe: Room = new RoomClass()): string[] {
   const { name } = RoomClass
   const mistakes: string[] = []
-  if (!Object.hasOwn(RoomClass, 'onAuth')) mistakes.push(`${name} has no static onAuth of its own`)
+  if ((RoomClass as RoomClass).onAuth === Room.onAuth)
+    mistakes.push(`${name} has no static onAuth: it is open to all`)
   if (!Number.isFinite(probe.maxClients)) mistakes.push(`${name} has no finite maxClients`)
   if (probe.onBeforePatch !== undefined) mistakes.push(`${name} uses onBeforePatch, which nothing contains`)
   return mistakes
@@ -794,7 +795,7 @@ export function mistakesOf(RoomClass: new () => Room, probe: Room = new RoomClas
 
 /** onAuth of a class: its errors become ServerErrors, its user gets no more places than the quota. */
 function guardAuth(RoomClass: RoomClass): void {
-  if (!Object.hasOwn(RoomClass, 'onAuth') || WRAPPED in RoomClass.onAuth) return
+  if (RoomClass.onAuth === Room.onAuth || WRAPPED in RoomClass.onAuth) return
   const onAuth = RoomClass.onAuth
   const wrapped = async function (this: RoomClass, token: string, options: unknown, context: AuthContext) {
     let auth: unknown
