@@ -8,6 +8,7 @@ import { type AuthContext, CloseCode, Room, ServerError } from '@colyseus/core'
 import { z } from 'zod'
 import type { App } from '../../src/app.ts'
 import type { Actor, GameEvent } from '../../src/db/tx.ts'
+import type { WheelSnapshot } from '../../src/games/wheel/read.ts'
 import {
   joinRoundRequest,
   requestId,
@@ -15,7 +16,7 @@ import {
   sinceRequest,
   spinRequest,
 } from '../../src/games/wheel/schemas.ts'
-import type { Wheel, WheelSnapshot } from '../../src/games/wheel/wheel.ts'
+import type { Wheel } from '../../src/games/wheel/wheel.ts'
 import type { Auth } from '../../src/http/auth.ts'
 import type { Checkpoints } from '../../src/proofs/checkpoints.ts'
 import { actorOf, makeAnswer, type Session, type SessionClient } from '../answer.ts'
@@ -224,7 +225,7 @@ export function makeWheelRoom(deps: WheelRoomDeps) {
         'wheel.join_round',
         WHEEL_REQUESTS.join_round,
         (_client: WheelClient, { client_entropy }, session) =>
-          wheel.joinRound(actorOf(session), session.gameId, { client_entropy }),
+          wheel.joinRound(actorOf(session), session.gameId, client_entropy),
         { bucket: 'join_round' },
       ),
     }

@@ -5,8 +5,8 @@
  */
 import { type SchemaType, schema, t } from '@colyseus/schema'
 import type { GameEvent } from '../../src/db/tx.ts'
+import type { WheelSnapshot } from '../../src/games/wheel/read.ts'
 import type { Landing } from '../../src/games/wheel/rules.ts'
-import type { WheelSnapshot } from '../../src/games/wheel/wheel.ts'
 
 /** How many results a wheel shows; the snapshot brings as many. */
 export const RECENT_MAX = 20
@@ -61,7 +61,7 @@ export const WheelState = schema(
     /** 0 before the first shared round. */
     roundNo: t.uint32().default(0),
     roundId: t.string().default(''),
-    /** '' before the first; then open, closed, drawn, settled, void. */
+    /** '' before the first; then open, closed, drawn, settled or void. */
     roundStatus: t.string().default(''),
     roundCommitHash: t.string().default(''),
     roundClosesAt: t.string().default(''),
@@ -186,9 +186,6 @@ function applyOne(view: WheelView, { type, data }: GameEvent): void {
       return
     case 'wheel.round_settled':
       if (data['round_id'] === state.roundId) state.roundStatus = 'settled'
-      return
-    case 'wheel.round_void':
-      if (data['round_id'] === state.roundId) state.roundStatus = 'void'
   }
 }
 

@@ -1,0 +1,79 @@
+/** Name -> room: one line per game. What a room needs comes in here, once, from the composition root. */
+import { defineRoom, type Room } from '@colyseus/core'
+import type { App } from '../src/app.ts'
+import { publicError } from '../src/errors.ts'
+import type { Wheel } from '../src/games/wheel/wheel.ts'
+import type { Auth } from '../src/http/auth.ts'
+import type { Checkpoints } from '../src/proofs/checkpoints.ts'
+import type { BucketSize, GuardOptions } from './guard.ts'
+import { sessionKey } from './identity.ts'
+import { LOBBY_ROOM_LIMITS, type LobbyRoomLimits, makeLobbyRoom } from './lobby/room.ts'
+import { type Crowds, makeCrowds } from './spectators.ts'
+import { makeWheelRoom, WHEEL_ROOM_LIMITS, type WheelRoomLimits } from './wheel/room.ts'
+
+export type RoomDeps = {
+  app: App
+  auth: Auth
+  wheel: Wheel
+  checkpoints: Checkpoints
+  report: (where: string, error: unknown) => void
+  /** Shared with whoever else wants to know who is there (GET /lobby); made here when absent. */
+  crowds?: Crowds
+  limits?: { wheel?: Partial<WheelRoomLimits>; lobby?: Partial<LobbyRoomLimits> }
+}
+
+/** What one user may ask for over all of his sockets of this process, by kind of message. */
+export const ROOM_BUCKETS: Readonly<Record<string, BucketSize>> = {
+  // A spin turns for seconds; ten at once is a retry storm, 21 in a second is abuse (reliability.md, abuse 27).
+  spin: { per_second: 5, burst: 10 },
+  // Each of them signs a commitment or moves a tree.
+  rotate: { per_second: 0.5, burst: 5 },
+  join_round: { per_second: 1, burst: 5 },
+  // A client asks once after it was away.
+  since: { per_second: 2, burst: 10 },
+}
+
+/** The rooms of the product, as `defineServer({ rooms })` takes them. Call it once per server. */
+export function makeRooms({
+  app,
+  auth,
+  wheel,
+  checkpoints,
+  report,
+  crowds = makeCrowds(),
+  limits = {},
+}: RoomDeps) {
+  const shared = { app, auth, crowds, report }
+  const wheelRoom = makeWheelRoom({
+    ...shared,
+    wheel,
+    checkpoints,
+    limits: { ...WHEEL_ROOM_LIMITS, ...limits.wheel },
+  })
+  const lobbyRoom = makeLobbyRoom({ ...shared, limits: { ...LOBBY_ROOM_LIMITS, ...limits.lobby } })
+  return {
+    wheel: defineRoom(wheelRoom).filterBy(['room_key']),
+    lobby: defineRoom(lobbyRoom).filterBy(['room_key']),
+  }
+}
+
+export type Rooms = ReturnType<typeof makeRooms>
+
+/**
+ * What `installGuards` has to know about these rooms: their classes, who is behind a seat, which errors may leave
+ * as they are, and the buckets. `buckets` replaces single sizes.
+ */
+export function guardOptionsOf(
+  rooms: Rooms,
+  { auth, report }: Pick<RoomDeps, 'auth' | 'report'>,
+  buckets: Readonly<Record<string, BucketSize>> = {},
+): GuardOptions {
+  return {
+    report,
+    roomClasses: Object.values(rooms).map((room) => room.klass as unknown as new () => Room),
+    publicError,
+    userKey: sessionKey,
+    userKeyOfToken: async (token) => sessionKey(await auth.verify(token)),
+    buckets: { ...ROOM_BUCKETS, ...buckets },
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * The lobby of a tenant: a live list of its games. Ours and not Colyseus' LobbyRoom, where one message ends the
+ * process (colyseus.md H23) and rooms are listed that a visitor may not know of. Nobody acts here.
+ */
+import { type AuthContext, CloseCode, Room, ServerError } from '@colyseus/core'
+import type { z } from 'zod'
+import type { App } from '../../src/app.ts'
+import type { GameEvent, UseCase } from '../../src/db/tx.ts'
+import { LOBBY, lobbyEntry } from '../../src/games/lobby.ts'
+import { requestId, sinceRequest } from '../../src/games/wheel/schemas.ts'
+import { loadEventsSince, loadGameVersion, loadLobby } from '../../src/games/wheel/store.ts'
+import type { Auth } from '../../src/http/auth.ts'
+import { systemActor } from '../../src/system.ts'
+import { makeAnswer, type Session, type SessionClient } from '../answer.ts'
+import { asServerError, checkReconnect, expectJoinAck, holdSeat, watchExpiry } from '../guard.ts'
+import { type JoinOptions, makeOnAuth, type RoomOptions } from '../identity.ts'
+import { type LiveGame, type Missed, makeLiveGame } from '../live-game.ts'
+import { COUNT_EVERY_MS, type Crowds } from '../spectators.ts'
+import { applyToLobby, type LobbySnapshot, LobbyState, loadLobbyState } from './state.ts'
+
+export type LobbyRoomLimits = {
+  clients_max: number
+  patch_ms: number
+  messages_per_second: number
+  hold_s: number
+  drain_ms: number
+}
+
+export const LOBBY_ROOM_LIMITS: Readonly<LobbyRoomLimits> = {
+  clients_max: 1_000,
+  // A new game has to show within a second.
+  patch_ms: 250,
+  messages_per_second: 20,
+  hold_s: 20,
+  drain_ms: 250,
+}
+
+export type LobbyRoomDeps = {
+  app: Pick<App, 'clock' | 'follow' | 'run'>
+  auth: Auth
+  crowds: Crowds
+  report: (where: string, error: unknown) => void
+  limits: LobbyRoomLimits
+}
+
+type LobbyClient = SessionClient<{ notice: { code: string; message: string } }>
+
+/** More changes than this are cheaper as a new list. */
+const EVENT_COUNT_MAX = 200
+
+/** The version is read before the list, so what comes in between is folded twice, which changes nothing. */
+const readLobby: UseCase<undefined, LobbySnapshot> = async (tx) => {
+  const version = await loadGameVersion(tx, LOBBY)
+  return { version, games: (await loadLobby(tx)).map(lobbyEntry) }
+}
+
+const readLobbySince: UseCase<number, Missed<LobbySnapshot>> = async (tx, version) => {
+  const rows = await loadEventsSince(tx, LOBBY, version, EVENT_COUNT_MAX + 1)
+  if (rows.length > EVENT_COUNT_MAX) return { snapshot: await readLobby(tx, undefined) }
+  const events = rows.map(
+    (row): GameEvent => ({
+      tenantId: tx.actor.tenantId,
+      gameId: LOBBY,
+      seq: row.game_seq,
+      type: row.event_type,
+      at: row.event_timestamp.toISOString(),
+      data: row.event_data,
+    }),
+  )
+  return { version: events[events.length - 1]?.seq ?? version, events }
+}
+
+export const LOBBY_REQUESTS = {
+  since: sinceRequest.extend({ request_id: requestId.optional() }),
+} satisfies Record<string, z.ZodType>
+
+/** Makes the class of the lobby's rooms. */
+export function makeLobbyRoom({ app, auth, crowds, report, limits }: LobbyRoomDeps) {
+  const answer = makeAnswer(report)
+  const now_ms = () => app.clock.now().getTime()
+  const sessions = {
+    endsAt_ms: ({ expiresAt }: Session) => expiresAt * 1000,
+    stillAllowed: (session: Session) => auth.stillAllowed(session),
+  }
+  const enter = makeOnAuth({
+    auth,
+    report,
+    is_watch_only: true,
+    resolve: async () => ({ gameId: LOBBY, is_public: true }),
+  })
+
+  return class LobbyRoom extends Room<{
+    state: LobbyState
+    metadata: { room_key: string }
+    client: LobbyClient
+  }> {
+    #game: LiveGame<LobbySnapshot> | undefined
+    #tenantId = ''
+    #counted_at_ms = Number.NEGATIVE_INFINITY
+    override state = new LobbyState()
+    override maxClients = limits.clients_max
+    override maxMessagesPerSecond = limits.messages_per_second
+    override patchRate = limits.patch_ms
+
+    static override onAuth(token: string, options: JoinOptions, context: AuthContext): Promise<Session> {
+      return enter(token, options, context)
+    }
+
+    override async onCreate(options: RoomOptions): Promise<void> {
+      const [tenantId, , door] = (options.room_key ?? '').split('/')
+      if (!tenantId || !door) throw new ServerError(404, 'game_not_found')
+      this.metadata = { room_key: options.room_key! }
+      this.#tenantId = tenantId
+      const only_public = door === 'public'
+      const system = systemActor(tenantId)
+      this.#game = makeLiveGame<LobbySnapshot>({
+        report,
+        source: {
+          follow: (follower) => app.follow(tenantId, LOBBY, follower),
+          snapshot: () => app.run(system, readLobby, undefined),
+          since: (version) => app.run(system, readLobbySince, version),
+        },
+        fold: {
+          load: (snapshot) => loadLobbyState(this.state, snapshot, only_public),
+          apply: (events) => applyToLobby(this.state, events, only_public),
+        },
+      })
+      try {
+        await this.#game.start()
+      } catch (error) {
+        throw asServerError(error, 'lobby.onCreate')
+      }
+      this.#count()
+      this.clock.setInterval(() => this.#tick(), 0)
+      watchExpiry(this, sessions)
+    }
+
+    override onJoin(client: LobbyClient, options: RoomOptions = {}): void {
+      if (options.room_key !== this.metadata.room_key) throw new ServerError(404, 'game_not_found')
+      expectJoinAck(this, client)
+    }
+
+    override messages = {
+      // The list itself and not its events: those also tell of games that this visitor may not know.
+      since: answer(
+        'lobby.since',
+        LOBBY_REQUESTS.since,
+        (_client: LobbyClient, { version }) => {
+          const server_time = now_ms()
+          if (version === this.state.version) return { version, events: [], server_time }
+          const games = [...this.state.games.values()].map((game) => game.toJSON())
+          return { snapshot: { version: this.state.version, games }, server_time }
+        },
+        { spectators: true, bucket: 'since' },
+      ),
+    }
+
+    #tick(): void {
+      const elapsed_ms = this.clock.elapsedTime
+      this.#game!.tick(elapsed_ms)
+      if (elapsed_ms - this.#counted_at_ms < COUNT_EVERY_MS) return
+      this.#counted_at_ms = elapsed_ms
+      this.#count()
+    }
+
+    #count(): void {
+      const total = { players: 0, spectators: 0 }
+      for (const game of this.state.games.values()) {
+        const { players, spectators } = crowds.of(this.#tenantId, game.gameId)
+        game.players = players
+        game.spectators = spectators
+        total.players += players
+        total.spectators += spectators
+      }
+      this.state.players = total.players
+      this.state.spectators = total.spectators
+      this.state.serverTime = now_ms()
+    }
+
+    override onDrop(client: LobbyClient, code?: number): void {
+      holdSeat(this, client, code, limits.hold_s)
+    }
+
+    override onReconnect(client: LobbyClient): Promise<void> {
+      return checkReconnect(client, sessions)
+    }
+
+    override onDispose(): void {
+      this.#game?.stop()
+    }
+
+    override onBeforeShutdown(): void {
+      this.broadcast('notice', {
+        code: 'shutting_down',
+        message: 'The server restarts; join again in a moment.',
+      })
+      this.clock.setTimeout(() => void this.disconnect(CloseCode.SERVER_SHUTDOWN), limits.drain_ms)
+    }
+  }
+}
+
+export type LobbyRoom = InstanceType<ReturnType<typeof makeLobbyRoom>>
