@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type Client, CloseCode, Room } from '@colyseus/core'
+import { type Client, CloseCode, matchMaker, Room } from '@colyseus/core'
 import { type SchemaType, StateView, schema, t } from '@colyseus/schema'
 import { Client as Sdk } from '@colyseus/sdk'
 import fc from 'fast-check'
@@ -95,12 +95,13 @@ describe('outgoing frames', () => {
     running = await startGuarded(
       { table: TableRoom, patching: PatchingRoom },
       {
-        wire: { stall_ms: 900, sweep_ms: 50, join_ack_ms: 300 },
-        limits: { ping_ms: 150 },
+        wire: { stall_ms: 10_000, sweep_ms: 50, join_ack_ms: 300 },
+        limits: { ping_ms: 60_000 },
       },
     )
   })
   after(() => running.close())
+  afterEach(() => Promise.all(matchMaker.disconnectAll()))
 
   async function joined(options: unknown = {}, room = 'table') {
     const client = await joinRaw(running, room, options)
@@ -332,20 +333,6 @@ describe('outgoing frames', () => {
     assert.equal(ours.last_tick, ours.server_tick, 'quiet or not, the last state arrives')
   }).timeout(20_000)
 
-  it('H35 a client that reads nothing is gone from a silent room too: Pongs nobody asked for are no sign of life', async () => {
-    const mute = await joined()
-    const reader = await joined()
-    const room = roomOf<TableRoom>(mute.roomId)
-    mute.answers_pings = false
-    await until('the end of the mute one', () => {
-      mute.write(clientFrame(Buffer.alloc(0), 10))
-      return room.clients.length === 1
-    })
-    assert.equal(room.clients[0]!.sessionId, reader.sessionId)
-    assert.equal(reader.is_gone, false)
-    await room.disconnect()
-  })
-
   it('M8 a message that would pass the cap ends that client and no other', async () => {
     const client = await joined()
     const witness = await joined()
@@ -397,6 +384,28 @@ describe('outgoing frames', () => {
     assert.ok(queued_max > 0 && queued_max <= 256 * 1024, `${queued_max} bytes queued`)
     await until('its end', () => client.is_gone)
     assert.equal(witness.is_gone, false)
+    await room.disconnect()
+  })
+})
+
+describe('pings', () => {
+  let running: Running
+  before(async () => {
+    running = await startGuarded({ table: TableRoom }, { limits: { ping_ms: 150 } })
+  })
+  after(() => running.close())
+
+  it('H35 a client that reads nothing is gone from a silent room too: Pongs nobody asked for are no sign of life', async () => {
+    const mute = await joinRaw(running, 'table')
+    const reader = await joinRaw(running, 'table')
+    const room = roomOf<TableRoom>(mute.roomId)
+    mute.answers_pings = false
+    await until('the end of the mute one', () => {
+      mute.write(clientFrame(Buffer.alloc(0), 10))
+      return room.clients.length === 1
+    })
+    assert.equal(room.clients[0]!.sessionId, reader.sessionId)
+    assert.equal(reader.is_gone, false)
     await room.disconnect()
   })
 })
