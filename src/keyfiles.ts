@@ -118,6 +118,13 @@ export function loadTokenKey(config: Pick<Config, 'dataDir' | 'tokenKey'>): JWK 
   return signingJwk(text)
 }
 
+/** The key that signs commitments, where there is one; for tools that only need its public half. */
+export function loadFairnessKey(config: Pick<Config, 'dataDir' | 'fairnessKey'>): KeyObject | null {
+  if (config.fairnessKey !== null) return config.fairnessKey
+  const found = readKeyFile(config.dataDir, 'FAIRNESS_KEY')
+  return found === null ? null : parseSigningKey(found)
+}
+
 const makeSeedKeys = () => `k1:${randomBytes(32).toString('base64')}`
 
 const makeSigningJwk = () =>
