@@ -108,7 +108,7 @@ create table game_heads (
 call protect('game_heads');
 
 create table game_events (
-  id uuid primary key default gen_random_uuid(),
+  id uuid not null default gen_random_uuid(),
   tenant_id uuid not null default app_tenant_id() references tenants (id),
   user_id varchar(128),
   event_type varchar(64) not null,
@@ -122,14 +122,15 @@ create table game_events (
   user_agent varchar(300),
   row_version integer not null default 1,
   created_at timestamptz not null,
-  unique (tenant_id, game_id, game_seq)
+  -- The order of a game is its key; a second index over random ids would cost every spin and serve nobody.
+  primary key (tenant_id, game_id, game_seq)
 );
 call protect('game_events', 'select, insert');
 create trigger game_events_are_final before update or delete on game_events for each row execute function refuse_change();
 create index game_events_by_user on game_events (tenant_id, user_id, created_at) where user_id is not null;
 
 create table audit_logs (
-  id uuid primary key default gen_random_uuid(),
+  id uuid not null default gen_random_uuid(),
   tenant_id uuid not null default app_tenant_id() references tenants (id),
   seq bigint not null,
   user_id varchar(128) not null,
@@ -145,7 +146,7 @@ create table audit_logs (
   hash text not null,
   row_version integer not null default 1,
   created_at timestamptz not null,
-  unique (tenant_id, seq)
+  primary key (tenant_id, seq)
 );
 call protect('audit_logs', 'select, insert');
 create index audit_logs_by_entity on audit_logs (tenant_id, entity_type, entity_id, seq);
@@ -165,7 +166,7 @@ create trigger audit_logs_are_final before update or delete on audit_logs for ea
 
 -- Locks the heads that a transaction appends to, in one fixed order, and reserves the numbers.
 create function take_heads(game_ids text[], event_counts bigint[], audit_count bigint, log_count bigint)
-returns table (game_seqs bigint[], audit_seq bigint, audit_hash text, log_size bigint, log_hash text)
+returns table (game_seqs jsonb, audit_seq bigint, audit_hash text, log_size bigint, log_hash text)
 language plpgsql as $$
 declare
   seqs bigint[] := '{}';
@@ -179,13 +180,13 @@ begin
     seqs := seqs || seq;
   end loop;
   if audit_count + log_count = 0 then
-    return query select seqs, 0::bigint, null::text, 0::bigint, null::text;
+    return query select to_jsonb(seqs), 0::bigint, null::text, 0::bigint, null::text;
   else
     return query
       update tenant_heads h
          set audit_seq = h.audit_seq + audit_count, log_size = h.log_size + log_count
        where h.tenant_id = app_tenant_id()
-      returning seqs, h.audit_seq - audit_count, h.audit_hash, h.log_size - log_count, h.log_hash;
+      returning to_jsonb(seqs), h.audit_seq - audit_count, h.audit_hash, h.log_size - log_count, h.log_hash;
   end if;
 end $$;
 

@@ -21,7 +21,7 @@ create table fair_commitments (
 call protect('fair_commitments', 'select, insert, update (log_index)');
 
 create table fair_seeds (
-  id uuid primary key,
+  id uuid not null,
   tenant_id uuid not null default app_tenant_id() references tenants (id),
   kind varchar(16) not null,
   game_id varchar(64) not null,
@@ -47,9 +47,9 @@ create table fair_seeds (
   row_version integer not null default 1,
   check ((seed_status = 'revealed') = (server_seed is not null)),
   check ((seed_status = 'revealed') = (revealed_at is not null)),
-  unique (tenant_id, id),
+  primary key (tenant_id, id),
   foreign key (tenant_id, commit_hash) references fair_commitments (tenant_id, commit_hash)
-);
+) with (fillfactor = 60);
 call protect('fair_seeds');
 -- A player has at most one current and one next pair per game.
 create unique index fair_seeds_in_use on fair_seeds (tenant_id, game_id, user_id, seed_status)

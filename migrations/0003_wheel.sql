@@ -151,7 +151,7 @@ create table gamification_games (
 call protect('gamification_games');
 
 create table spin_chances (
-  id uuid primary key,
+  id uuid not null,
   tenant_id uuid not null default app_tenant_id() references tenants (id),
   user_id varchar(128) not null,
   -- Null is a chance on any wheel of the tenant.
@@ -171,17 +171,20 @@ create table spin_chances (
   created_at timestamptz not null,
   updated_at timestamptz not null,
   check (used_chances + remaining_chances = chance_count),
-  unique (tenant_id, id),
+  primary key (tenant_id, id),
   foreign key (tenant_id, wheel_game_id) references wheel_games (tenant_id, id)
-);
+) with (fillfactor = 60);
 call protect('spin_chances', 'select, insert, update');
-create index spin_chances_to_take on spin_chances (tenant_id, user_id, expires_at) where remaining_chances > 0;
+-- The predicate names the status and not the number: a number that changes with every spin would make each
+-- update of the row an update of all its indexes.
+create index spin_chances_to_take on spin_chances (tenant_id, user_id, expires_at) where chance_status = 'active';
 create index spin_chances_by_user on spin_chances (tenant_id, user_id, created_at);
 create unique index spin_chances_one_visit_a_day on spin_chances (tenant_id, user_id, wheel_game_id, visit_day) where visit_day is not null;
 
 create table spin_sessions (
-  id uuid primary key,
-  tenant_id uuid not null default app_tenant_id() references tenants (id),
+  id uuid not null,
+  -- The tenant is part of every foreign key below, and reaches tenants through them.
+  tenant_id uuid not null default app_tenant_id(),
   wheel_game_id uuid not null,
   user_id varchar(128) not null,
   -- The caller's request_id: one spin, however often it is sent.
@@ -198,7 +201,7 @@ create table spin_sessions (
   row_version integer not null default 1,
   created_at timestamptz not null,
   updated_at timestamptz not null,
-  unique (tenant_id, id),
+  primary key (tenant_id, id),
   unique (tenant_id, user_id, session_id),
   foreign key (tenant_id, wheel_game_id) references wheel_games (tenant_id, id),
   foreign key (tenant_id, chance_id) references spin_chances (tenant_id, id)
@@ -207,8 +210,9 @@ call protect('spin_sessions', 'select, insert, update');
 create index spin_sessions_of_player on spin_sessions (tenant_id, wheel_game_id, user_id, spin_started_at);
 
 create table spin_results (
-  id uuid primary key,
-  tenant_id uuid not null default app_tenant_id() references tenants (id),
+  id uuid not null,
+  -- The tenant is part of every foreign key below, and reaches tenants through them.
+  tenant_id uuid not null default app_tenant_id(),
   spin_session_id uuid not null,
   wheel_reward_id uuid not null,
   user_id varchar(128) not null,
@@ -226,7 +230,7 @@ create table spin_results (
   row_version integer not null default 1,
   created_at timestamptz not null,
   updated_at timestamptz not null,
-  unique (tenant_id, id),
+  primary key (tenant_id, id),
   unique (tenant_id, spin_session_id),
   unique (tenant_id, seed_id, nonce),
   foreign key (tenant_id, spin_session_id) references spin_sessions (tenant_id, id),
@@ -241,8 +245,9 @@ create sequence play_ids;
 grant usage on sequence play_ids to livedraw_app;
 
 create table gamification_game_plays (
-  id bigint primary key default nextval('play_ids'),
-  tenant_id uuid not null default app_tenant_id() references tenants (id),
+  id bigint not null default nextval('play_ids'),
+  -- The tenant is part of every foreign key below, and reaches tenants through them.
+  tenant_id uuid not null default app_tenant_id(),
   uuid uuid not null,
   game_id bigint not null,
   user_id varchar(128) not null,
@@ -272,7 +277,7 @@ create table gamification_game_plays (
   check (is_winner = (prize_id is not null)),
   check (is_winner = (prize_code is not null)),
   check (is_winner = (prize_status is not null)),
-  unique (tenant_id, id),
+  primary key (tenant_id, id),
   unique (tenant_id, uuid),
   foreign key (tenant_id, game_id) references gamification_games (tenant_id, id),
   foreign key (tenant_id, prize_id) references gamification_prizes (tenant_id, id)

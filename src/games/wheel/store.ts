@@ -8,7 +8,9 @@ export function loadAnswered(tx: Tx, requests: readonly SpinRequest[]) {
   return tx.rows<{ user_id: string; session_id: string; request_hash: string; answer: string }>(
     `select s.user_id, s.session_id, s.request_hash, s.answer
      from unnest($1::text[], $2::text[]) as r(user_id, session_id)
-     join spin_sessions s on s.user_id = r.user_id and s.session_id = r.session_id`,
+     cross join lateral (
+       select * from spin_sessions x where x.user_id = r.user_id and x.session_id = r.session_id limit 1
+     ) s`,
     [requests.map((r) => r.user_id), requests.map((r) => r.request_id)],
     'wheel_answered',
   )
@@ -84,7 +86,7 @@ export function loadGrantsForUpdate(tx: Tx, user_ids: readonly string[]) {
   return tx.rows<GrantRow>(
     `select id, user_id, wheel_game_id, remaining_chances as remaining
      from spin_chances
-     where user_id = any($1::text[]) and remaining_chances > 0 and awarded_at <= $2 and (expires_at is null or expires_at > $2)
+     where user_id = any($1::text[]) and chance_status = 'active' and awarded_at <= $2 and (expires_at is null or expires_at > $2)
      order by user_id, expires_at nulls last, awarded_at, id
      for no key update`,
     [user_ids, tx.now],
@@ -492,7 +494,7 @@ export async function sumChances(tx: Tx, user_id: string, wheelId: string | null
   const row = await tx.one<ChanceSum>(
     `select coalesce(sum(remaining_chances), 0)::int as chances_left, min(expires_at) as next_expires_at
      from spin_chances
-     where user_id = $1 and remaining_chances > 0 and awarded_at <= $3 and (expires_at is null or expires_at > $3)
+     where user_id = $1 and chance_status = 'active' and awarded_at <= $3 and (expires_at is null or expires_at > $3)
        and ($2::uuid is null or wheel_game_id is null or wheel_game_id = $2)`,
     [user_id, wheelId, tx.now],
     'sum_chances',

@@ -63,6 +63,7 @@ export type WheelOptions = {
 
 /** Longer than any honest run of moves: open, closed, drawn, settled. */
 const MOVES_MAX = 4
+const PAIR_TRIES_MAX = 3
 
 export function makeWheel({ app, checkpoints, entropy, report, locked = () => false }: WheelOptions): Wheel {
   const versions = makeVersions()
@@ -111,15 +112,22 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
     return (await app.run(actor, findWheel, game)) ?? refuse('game_not_found')
   }
 
+  /** A wheel that is published again between pair and spin asks for another pair; more than twice is no accident. */
+  async function submitWithPair(actor: Actor, wheel_id: string, input: SpinInput): Promise<SpinReply> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await spins.submit(actor.tenantId, actor.userId, input)
+      } catch (error) {
+        if (!(error instanceof PairMissing) || tries >= PAIR_TRIES_MAX) throw error
+        await preparePair(actor, wheel_id)
+      }
+    }
+  }
+
   async function spin(actor: Actor, { wheel_id, request_id, client_entropy }: SpinRequest) {
     if (locked()) refuse('fairness_locked')
     const input: SpinInput = { actor, wheel_id, request_id, client_entropy: client_entropy ?? '-' }
-    const submit = () => spins.submit(actor.tenantId, actor.userId, input)
-    const reply = await submit().catch(async (error: unknown) => {
-      if (!(error instanceof PairMissing)) throw error
-      await preparePair(actor, wheel_id)
-      return submit()
-    })
+    const reply = await submitWithPair(actor, wheel_id, input)
     return { answer: JSON.parse(reply.text) as SpinAnswer, ...reply }
   }
 
