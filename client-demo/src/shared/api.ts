@@ -1,0 +1,104 @@
+/** The HTTP side of the server: JSON in, JSON or a refusal out. */
+import { makeId } from './random.ts'
+import { refusalOf, ServerRefusal } from './refusal.ts'
+import { serverClock } from './server-clock.ts'
+
+export const API = '/api/v1'
+/** Longer than any answer of a healthy server; after it the reader is told. */
+const ANSWER_MS_MAX = 10_000
+
+type Ask = { token?: string | undefined; body?: unknown; key?: string }
+
+/** Sends a request and returns the parsed body. Throws ServerRefusal: the server's code, or `network`, `timeout`. */
+export async function ask<T>(
+  method: 'GET' | 'POST',
+  path: string,
+  { token, body, key }: Ask = {},
+): Promise<T> {
+  const sent_ms = Date.now()
+  const headers: Record<string, string> = { accept: 'application/json' }
+  if (token !== undefined) headers['authorization'] = `Bearer ${token}`
+  if (method === 'POST') headers['idempotency-key'] = key ?? makeId()
+  if (body !== undefined) headers['content-type'] = 'application/json'
+  const answer = await send(path, {
+    method,
+    headers,
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(ANSWER_MS_MAX),
+  })
+  serverClock.answered(Date.parse(answer.headers.get('date') ?? ''), sent_ms, 1_000)
+  const parsed: unknown = await answer.json().catch(() => undefined)
+  if (!answer.ok) throw refusalOf(parsed, answer.status === 404 ? 'not_found' : 'internal')
+  return parsed as T
+}
+
+async function send(path: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, init)
+  } catch (error) {
+    const code = (error as Error).name === 'TimeoutError' ? 'timeout' : 'network'
+    throw new ServerRefusal(code, (error as Error).message)
+  }
+}
+
+export type Guest = { token: string; user_id: string; expires_at: string }
+export type LobbyGame = {
+  slug: string
+  name: string
+  status: string
+  players: number
+  spectators: number
+  description?: string | null
+}
+export type Odds = {
+  wheel: string
+  config_version: number
+  config_hash: string
+  total_weight: number
+  segments: {
+    reward_slug: string
+    label: string
+    weight: number
+    probability: string
+    share: string
+    remaining: number | null
+  }[]
+}
+export type Play = {
+  play_id: number | string
+  is_winner: boolean
+  prize_name: string | null
+  display_value: string | null
+  prize_status: string | null
+  won_at: string
+  expires_at: string | null
+  event_id: string | null
+}
+export type Page<T> = { data: T[]; next_cursor: string | null }
+export type Commitment = { commit_hash: string; doc: unknown; jws: string }
+export type SeedPair = {
+  current: Commitment & { client_seed: string; next_nonce: number }
+  next: Commitment
+}
+export type Rotated = SeedPair & { revealed: { commit_hash: string; server_seed: string; spins: number } }
+export type Chances = { chances_left: number; next_expires_at?: string | null }
+export type Visit = Chances & { awarded: number }
+
+/** Wheels of the lobby, whatever else it lists. */
+export async function lobbyWheels(tenant: string, token?: string): Promise<LobbyGame[]> {
+  const answer = await ask<{ data: Record<string, any>[] }>(
+    'GET',
+    `${API}/lobby?tenant=${encodeURIComponent(tenant)}`,
+    { token },
+  )
+  return answer.data
+    .filter((game) => (game['kind'] ?? 'wheel') === 'wheel')
+    .map((game) => ({
+      slug: String(game['slug']),
+      name: String(game['name'] ?? game['slug']),
+      status: String(game['status'] ?? 'live'),
+      players: Number(game['players'] ?? 0),
+      spectators: Number(game['spectators'] ?? 0),
+      description: game['description'] ?? null,
+    }))
+}

@@ -1,0 +1,226 @@
+/** Small parts that all pages share. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { count, has, type StringKey, say } from '../strings.ts'
+import type { Link } from './live.ts'
+import { whyText } from './refusal.ts'
+import { serverClock } from './server-clock.ts'
+import { useTick } from './store.ts'
+
+export type PageName = 'play' | 'watch' | 'verify'
+
+const PAGES: [PageName, string, StringKey][] = [
+  ['play', '/', 'app.play'],
+  ['watch', '/watch', 'app.watch'],
+  ['verify', '/verify', 'app.verify'],
+]
+
+/** Brand, navigation, and whatever the page adds on the right. */
+export function Header({ page, children }: { page: PageName; children?: ComponentChildren }) {
+  return (
+    <header class="top">
+      <a class="skip" href="#main">
+        {say('app.skip')}
+      </a>
+      <a class="brand" href="/">
+        <Logo />
+        {say('app.name')}
+      </a>
+      <nav class="top-nav" aria-label={say('app.nav')}>
+        {PAGES.map(([name, href, label]) => (
+          <a key={name} href={href} aria-current={name === page ? 'page' : undefined}>
+            {say(label)}
+          </a>
+        ))}
+      </nav>
+      <div class="top-side">{children}</div>
+    </header>
+  )
+}
+
+export function Logo() {
+  return (
+    <svg class="logo" viewBox="0 0 32 32" aria-hidden="true">
+      <circle cx="16" cy="17" r="13" fill="#5b3df5" />
+      <path d="M16 17V4a13 13 0 0 1 11.26 6.5Z" fill="#ffb000" />
+      <path d="M16 17 27.26 23.5A13 13 0 0 1 16 30Z" fill="#00a88f" />
+      <path d="M16 17 4.74 23.5A13 13 0 0 1 4.74 10.5Z" fill="#e5487b" />
+      <circle cx="16" cy="17" r="4" fill="#fff" />
+      <path d="M16 8 12.5 1h7Z" fill="currentColor" />
+    </svg>
+  )
+}
+
+/** What a screen reader says. The text changes, the element stays. */
+export function Announcer({ text }: { text: string }) {
+  return (
+    <div class="sr-only" role="status" aria-live="polite" aria-atomic="true">
+      {text}
+    </div>
+  )
+}
+
+/** State of the line: live, lost with a countdown, retrying. */
+export function LinkPill({ link, onRetry }: { link: Link; onRetry: () => void }) {
+  useTick(link.status === 'lost' ? 250 : 60_000)
+  if (link.status === 'live') {
+    return (
+      <span class="pill pill-live">
+        <span class="dot" aria-hidden="true" />
+        {say('link.live')}
+      </span>
+    )
+  }
+  if (link.status === 'lost') {
+    const s = Math.max(0, Math.ceil((link.retry_at_ms - Date.now()) / 1000))
+    return (
+      <span class="pill pill-lost">
+        {navigator.onLine ? say('link.lost', { s }) : say('link.offline')}
+        <button type="button" class="pill-button" onClick={onRetry}>
+          {say('link.now')}
+        </button>
+      </span>
+    )
+  }
+  if (link.status === 'refused') return <span class="pill pill-lost">{say('link.gone')}</span>
+  return <span class="pill">{say(link.status === 'connecting' ? 'link.connecting' : 'link.retrying')}</span>
+}
+
+/** A whole-page refusal: what happened, and the way out. */
+export function Refused({
+  link,
+  children,
+}: {
+  link: Link & { status: 'refused' }
+  children: ComponentChildren
+}) {
+  return (
+    <section class="card notice" role="alert">
+      <h1>{say('link.gone')}</h1>
+      <p>{whyText(link.refusal)}</p>
+      <p class="row">{children}</p>
+    </section>
+  )
+}
+
+/** Minutes and seconds to an instant of the server, "0:09". */
+export function Countdown({ to_ms }: { to_ms: number }) {
+  useTick(200)
+  const s = Math.max(0, Math.ceil((to_ms - serverClock.now()) / 1000))
+  return (
+    <span class="countdown" role="timer" aria-live="off">
+      {Math.floor(s / 60)}:{String(s % 60).padStart(2, '0')}
+    </span>
+  )
+}
+
+/** A long hex text, shortened to the eye, whole to the clipboard. */
+export function Hash({ value, label }: { value: string; label: string }) {
+  const [copied, setCopied] = useState(false)
+  useEffect(() => {
+    if (!copied) return
+    const timer = setTimeout(() => setCopied(false), 1500)
+    return () => clearTimeout(timer)
+  }, [copied])
+  return (
+    <span class="hash">
+      <code title={value}>{value}</code>
+      {/* The clipboard exists only on https and localhost. */}
+      {navigator.clipboard !== undefined && (
+        <button
+          type="button"
+          class="hash-copy"
+          aria-label={`${say('app.copy')}: ${label}`}
+          onClick={() => void navigator.clipboard.writeText(value).then(() => setCopied(true))}
+        >
+          {say(copied ? 'app.copied' : 'app.copy')}
+        </button>
+      )}
+    </span>
+  )
+}
+
+/** The trust label as its sentence. */
+export function Trust({ label }: { label: string }) {
+  const key = `trust.${label}`
+  return (
+    <div class={`trust trust-${has(key) ? label : 'unknown'}`}>
+      <strong>{say('trust.title')}</strong>
+      <p>{say(has(key) ? key : 'trust.unknown')}</p>
+    </div>
+  )
+}
+
+/** A number of players or spectators, as words. */
+export function Crowd({ players, spectators }: { players: number; spectators: number }) {
+  return (
+    <span class="crowd">
+      <span>{count('lobby.players', players)}</span>
+      <span>{count('lobby.spectators', spectators)}</span>
+    </span>
+  )
+}
+
+export type Tab = { id: string; label: string; badge?: number; panel: ComponentChildren }
+
+/** Tabs after the ARIA pattern: arrows, Home and End move, only the chosen one is in the tab order. */
+export function Tabs({
+  tabs,
+  chosen,
+  onChoose,
+  label,
+}: {
+  tabs: Tab[]
+  chosen: string
+  onChoose: (id: string) => void
+  label: string
+}) {
+  const list = useRef<HTMLDivElement>(null)
+  const index = Math.max(
+    0,
+    tabs.findIndex(({ id }) => id === chosen),
+  )
+  const onKeyDown = (event: KeyboardEvent) => {
+    const targets: Record<string, number> = {
+      ArrowRight: index + 1,
+      ArrowLeft: index - 1,
+      Home: 0,
+      End: tabs.length - 1,
+    }
+    const target = targets[event.key]
+    if (target === undefined) return
+    event.preventDefault()
+    const next = (target + tabs.length) % tabs.length
+    onChoose(tabs[next]!.id)
+    list.current?.querySelectorAll<HTMLElement>('[role=tab]')[next]?.focus()
+  }
+  return (
+    <div class="tabs">
+      <div class="tab-list" role="tablist" aria-label={label} ref={list} onKeyDown={onKeyDown}>
+        {tabs.map(({ id, label: text, badge }, i) => (
+          <button
+            key={id}
+            type="button"
+            role="tab"
+            id={`tab-${id}`}
+            aria-controls={`panel-${id}`}
+            aria-selected={i === index}
+            tabIndex={i === index ? 0 : -1}
+            onClick={() => onChoose(id)}
+          >
+            {text}
+            {badge !== undefined && badge > 0 && <span class="badge">{badge}</span>}
+          </button>
+        ))}
+      </div>
+      <section
+        class="tab-panel"
+        role="tabpanel"
+        id={`panel-${tabs[index]!.id}`}
+        aria-labelledby={`tab-${tabs[index]!.id}`}
+      >
+        {tabs[index]!.panel}
+      </section>
+    </div>
+  )
+}
