@@ -149,7 +149,8 @@ async function withServerKeys(url: URL, given: Record<string, string>, io: Verif
 function fairnessKeys(jwks: any): Record<string, string> {
   const keys: Record<string, string> = {}
   for (const { kid, kty, crv, x } of jwks.keys) {
-    if (typeof kid !== 'string' || !kid.startsWith('fair-') || kty !== 'OKP' || crv !== 'Ed25519') continue
+    // The pattern also keeps a server from writing escape sequences to the reader's terminal.
+    if (!/^fair-[A-Za-z0-9_.-]{1,64}$/.test(kid) || kty !== 'OKP' || crv !== 'Ed25519') continue
     const bytes = Buffer.from(String(x), 'base64url')
     if (bytes.length === 32) keys[kid] = toHex(bytes)
   }
