@@ -2,10 +2,10 @@
 # The image has no PostgreSQL inside (the embedded one is an optional package of 60 MB), so it needs DATABASE_URL.
 FROM node:24-slim AS pages
 WORKDIR /app
-# The install is a layer of its own: it changes with the lock file only. Its scripts would build pages that are
-# not copied yet, and no package that pages need has one.
+# The install is a layer of its own: it changes with the lock file only. Its scripts would build pages that are not
+# copied yet, and no package that pages need has one. Optional packages stay: Vite's compiler is one of them.
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=optional --ignore-scripts
+RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build
 

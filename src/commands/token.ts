@@ -28,7 +28,7 @@ type Options = { tenant?: string; sub: string; role: string; ttl: string }
 
 /** Checks the options. Throws WrongUse with a sentence for each mistake. */
 function claimsOf({ tenant, sub, role, ttl }: Options): {
-  tenant: string
+  tenant: string | null
   sub: string
   roles: Role[]
   ttl_s: number
