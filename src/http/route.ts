@@ -11,7 +11,7 @@ import type { Auth, Identity } from './auth.ts'
 import { NO_TENANT_ID } from './auth.ts'
 import { addressKey, type DefaultRates, type Limits, type Rate } from './limits.ts'
 import { fieldErrors } from './problem.ts'
-import { JsonError, parseStrictJson, withoutFractions } from './strict-json.ts'
+import { JsonError, parseStrictJson, pointerPart, withoutFractions } from './strict-json.ts'
 
 export type Access = 'anyone' | readonly Role[]
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
@@ -36,7 +36,8 @@ export type Context<P = any, Q = any, B = any, A extends Access = any> = {
   run<I, O>(useCase: UseCase<I, O>, input: I, as?: Actor): Promise<O>
   /** The Idempotency-Key, on routes that take one. */
   key: string | undefined
-  header(name: string): string | undefined
+  /** The versions that If-Match names, on routes that take it. */
+  if_match: '*' | readonly number[] | undefined
   request_id: string
   ip: string
 }
@@ -60,6 +61,8 @@ export type Route = {
   media?: string
   /** Takes an Idempotency-Key. */
   once?: 'required' | 'optional'
+  /** A change of a row: takes the ETag that was read, 428 without. */
+  if_match?: true
   /** A limit of its own per user (or address), beside those of all routes. `cost`: points of the common ones. */
   rate?: Rate & { cost?: number }
   /** Codes that this route can answer beside those that every route can. */
@@ -190,7 +193,7 @@ async function contextOf(
   const key = each.once === undefined ? undefined : keyOf(each.once, request)
   const body = await bodyOf(each, request, response)
   const params = paramsOf(each, request)
-  const query = parsed(each.query ?? NOTHING, { ...request.query })
+  const query = queryOf(each, request)
   const request_id = response.locals['request_id'] as string
 
   async function run<I, O>(useCase: UseCase<I, O>, input: I, as: Actor | undefined = actor): Promise<O> {
@@ -217,7 +220,7 @@ async function contextOf(
     ip,
     request_id,
     run,
-    header: (name) => request.get(name),
+    if_match: each.if_match ? versionsOf(request) : undefined,
     async visitor(tenant_code) {
       if (actor) return actor
       if (tenant_code === undefined)
@@ -238,11 +241,34 @@ function keyOf(once: 'required' | 'optional', request: Request): string | undefi
   return key
 }
 
+/** Strong comparison (RFC 9110 section 13.1.1): a weak tag, or one that we never gave, names no version. */
+function versionsOf(request: Request): '*' | readonly number[] {
+  const header = request.get('if-match')
+  if (header === undefined) refuse('precondition_required')
+  if (header.trim() === '*') return '*'
+  return header.split(',').flatMap((part) => {
+    const version = /^"(\d{1,9})"$/.exec(part.trim())?.[1]
+    return version === undefined ? [] : [Number(version)]
+  })
+}
+
 /** A parameter that has not the shape of an id names nothing: 404, like an id of somebody else (abuse 71). */
 function paramsOf(each: Route, request: Request): unknown {
   if (each.params === undefined) return undefined
   const result = each.params.safeParse({ ...request.params })
   return result.success ? result.data : refuse('not_found')
+}
+
+/** PostgreSQL has no character U+0000; no query field of ours has a use for it. */
+function queryOf(each: Route, request: Request): unknown {
+  const given = { ...request.query }
+  for (const [name, text] of Object.entries(given)) {
+    if (typeof text !== 'string' || text.includes('\u0000')) {
+      const detail = 'Once, and without the character U+0000.'
+      refuse('invalid_input', { errors: [{ pointer: `/${pointerPart(name)}`, detail }] })
+    }
+  }
+  return parsed(each.query ?? NOTHING, given)
 }
 
 async function bodyOf(

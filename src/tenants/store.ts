@@ -26,3 +26,78 @@ export function loadDirectory(database: Database): Promise<TenantRow[]> {
 export function loadBlocked(tx: Tx): Promise<{ user_id: string; blocked_until: Date | null }[]> {
   return tx.rows('select user_id, blocked_until from blocked_users', [], 'load_blocked')
 }
+
+/** All columns of tenants that are not deleted, in the order of their codes, from the one after `after_code`. */
+export function listTenants(
+  database: Database,
+  after_code: string,
+  limit: number,
+): Promise<Record<string, any>[]> {
+  return database.query(
+    `select id, tenant_code, tenant_name, is_active, is_demo, country_code, currency, language_code, time_zone,
+            idp_issuer, idp_jwks_url, idp_audience, row_version, created_at, updated_at
+     from tenants where deleted_at is null and tenant_code > $1 order by tenant_code limit $2`,
+    [after_code, limit],
+  )
+}
+
+/** The heads of a new tenant's chains. */
+export async function insertHeads(tx: Tx): Promise<void> {
+  await tx.rows('insert into tenant_heads default values')
+}
+
+/** The engine of a type, as far as a template needs it. */
+export function findEngine(
+  tx: Tx,
+  by: { id?: string | undefined; engine_type?: string | undefined },
+): Promise<{ id: string; engine_type: string; engine_status: string } | undefined> {
+  return tx.one(
+    `select id, engine_type, engine_status from game_engines
+     where is_active and ($1::uuid is null or id = $1) and ($2::text is null or engine_type = $2)`,
+    [by.id ?? null, by.engine_type ?? null],
+  )
+}
+
+export type Block = {
+  user_id: string
+  reason: string
+  blocked_by: string
+  blocked_until: Date | null
+  created_at: Date
+}
+
+/** Blocks a user, or changes the reason and the end of a block that is there. */
+export async function upsertBlock(
+  tx: Tx,
+  block: Pick<Block, 'user_id' | 'reason' | 'blocked_until'>,
+): Promise<Block> {
+  const row = await tx.one<Block>(
+    `insert into blocked_users (user_id, reason, blocked_by, blocked_until, created_at) values ($1, $2, $3, $4, $5)
+     on conflict (tenant_id, user_id) do update
+       set reason = excluded.reason, blocked_by = excluded.blocked_by, blocked_until = excluded.blocked_until
+     returning user_id, reason, blocked_by, blocked_until, created_at`,
+    [block.user_id, block.reason, tx.actor.userId, block.blocked_until, tx.now],
+  )
+  return row!
+}
+
+/** The block of a user, locked. */
+export function findBlockForUpdate(tx: Tx, user_id: string): Promise<Block | undefined> {
+  return tx.one(
+    'select user_id, reason, blocked_by, blocked_until, created_at from blocked_users where user_id = $1 for update',
+    [user_id],
+  )
+}
+
+export async function deleteBlock(tx: Tx, user_id: string): Promise<void> {
+  await tx.rows('delete from blocked_users where user_id = $1', [user_id])
+}
+
+/** Blocks in the order of user ids, from the one after `after`. */
+export function listBlocks(tx: Tx, after: string, limit: number): Promise<Block[]> {
+  return tx.rows(
+    `select user_id, reason, blocked_by, blocked_until, created_at from blocked_users
+     where user_id > $1 order by user_id limit $2`,
+    [after, limit],
+  )
+}
