@@ -28,7 +28,8 @@ export type IdentityDeps = {
 }
 
 const READ = new Set(['game', 'spectate', 'tenant'])
-const GAME_LENGTH_MAX = 64
+/** What an id or a slug can look like. Anything else is unknown without a query, NUL and its kin among it. */
+const NAME = /^[\w-]{1,64}$/
 const AGENT_LENGTH_MAX = 300
 
 /** Whose places and tokens are counted; undefined for anonymous spectators. For `installGuards({ userKey })`. */
@@ -62,8 +63,7 @@ export function makeOnAuth({ auth, report, resolve, is_watch_only = false }: Ide
     const identity = await identify(token, { tenant, spectate: spectate === true || is_watch_only })
     const agent = context.headers.get('user-agent')?.slice(0, AGENT_LENGTH_MAX)
     const who = { ...identity, ...(context.ip && { ip: context.ip }), ...(agent && { userAgent: agent }) }
-    const name =
-      typeof game === 'string' && game.length > 0 && game.length <= GAME_LENGTH_MAX ? game : undefined
+    const name = typeof game === 'string' && NAME.test(game) ? game : undefined
     const entrance = await resolve(who, name)
     if (entrance === undefined) refuse('game_not_found')
     if (identity.userId === '' && !entrance.is_public) refuse('game_not_found')
@@ -81,7 +81,7 @@ export function makeOnAuth({ auth, report, resolve, is_watch_only = false }: Ide
   ): Promise<Identity> {
     if (token) return auth.verify(token)
     if (!wish.spectate) refuse('unauthorized')
-    if (typeof wish.tenant !== 'string' || wish.tenant.length > GAME_LENGTH_MAX) refuse('game_not_found')
+    if (typeof wish.tenant !== 'string' || !NAME.test(wish.tenant)) refuse('game_not_found')
     try {
       return await auth.spectator(wish.tenant)
     } catch (error) {

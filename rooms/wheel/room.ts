@@ -91,10 +91,10 @@ export function makeWheelRoom(deps: WheelRoomDeps) {
   const { app, auth, wheel, checkpoints, crowds, report, limits } = deps
   const answer = makeAnswer(report)
   const now_ms = () => app.clock.now().getTime()
+  // Tokens live in the machine's time, also under a test clock (auth.ts).
   const sessions = {
     endsAt_ms: ({ expiresAt }: Session) => expiresAt * 1000,
     stillAllowed: (session: Session) => auth.stillAllowed(session),
-    now_ms,
   }
   const enter = makeOnAuth({
     auth,

@@ -88,6 +88,9 @@ export async function startStage(options: StageOptions = {}) {
       server,
       http,
       port,
+      url: `http://127.0.0.1:${port}`,
+      reports,
+      close: async () => {},
       async stop() {
         await server.gracefullyShutdown(false)
         http.closeAllConnections()
@@ -256,6 +259,14 @@ export function roomOf(client: SdkRoom<any, any>): Room {
   const room = matchMaker.getLocalRoomById(client.roomId)
   assert.ok(room, `no room ${client.roomId} here`)
   return room as unknown as Room
+}
+
+/** Ends a client's socket without a word, as a lost network does. */
+export function cutSocket(client: SdkRoom<any, any>): void {
+  const server_side = roomOf(client).clients.find((each) => each.sessionId === client.sessionId)
+  assert.ok(server_side, 'the client is in the room')
+  const { ref } = server_side as unknown as { ref: { terminate(): void } }
+  ref.terminate()
 }
 
 /** A request's refusal. Fails when it was not refused. */
