@@ -30,6 +30,12 @@ const SENTENCES: Record<StepId, [title: string, meaning: string]> = {
   nonces: ['No gaps', 'Every spin of this seed is in the list, each exactly once.'],
   known: ['Your spins', 'The spins that you remember are in the list.'],
 }
+const SKIPPED: Partial<Record<StepId, string>> = {
+  signature: 'Not checked: you gave no key.',
+  log: 'Not checked: you gave no log key, or the document has no log part.',
+  outcome: 'Not checked yet: the seed is not revealed.',
+  known: 'Not checked: this page knows no spins of yours.',
+}
 const SIGNS: Record<Step['status'], string> = { ok: '✓', failed: '✕', pending: '…', skipped: '–' }
 const STEP_DELAY_MS = 140
 
@@ -85,8 +91,8 @@ function stepItem({ id, status, code }: Step): HTMLElement {
   const notes = {
     ok: meaning,
     failed: `Failed: ${code}`,
-    pending: 'Waits for the reveal.',
-    skipped: 'Not checked: nothing to check.',
+    pending: 'Waits for the reveal of the seed.',
+    skipped: SKIPPED[id] ?? 'Not part of this draw.',
   }
   words.append(element('b', title), element('small', notes[status]))
   item.append(sign, words)
@@ -102,6 +108,11 @@ function showVerdict(verdict: Verdict, text: string, options: PairOptions, took_
   const { status, code, trust } = verdict
   const word = { verified: 'VERIFIED', failed: `MISMATCH ${code}`, pending: 'PENDING' }[status]
   const children = [element('p', word, 'word')]
+  if (status === 'verified') {
+    children.push(
+      element('p', 'The result follows from what was promised before. You have just derived it again.'),
+    )
+  }
   if (status === 'failed')
     children.push(
       element('p', 'This document does not prove its result. The step marked below is where it fails.'),

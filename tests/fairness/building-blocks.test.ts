@@ -290,7 +290,7 @@ describe('FAIR/1 building blocks that need no hash', () => {
     }
   })
 
-  it('P-45 a commitment signature is exactly its vector, and every other spelling is refused', () => {
+  it('S0-24 a commitment signature is exactly its vector, and every other spelling is refused', () => {
     for (const c of cases('commitJws')) {
       const keys = { [c.kid]: c.publicKey }
       assert.equal(commit.signCommit(c.doc, { kid: c.kid, privateKey: bytes(c.keySeed) }), c.jws)
@@ -308,6 +308,25 @@ describe('FAIR/1 building blocks that need no hash', () => {
       assert.equal(commit.checkReceiptJws(signed, receipt, keys), true)
       assert.equal(commit.checkCommitJws(signed, receipt, keys), false)
     }
+  })
+
+  it('P-45 an event of the log that is changed, left out, repeated or moved gives another head', () => {
+    const events = Array.from({ length: 6 }, (_, seq) => ({ seq, type: 'spin', nonce: seq }))
+    const headOf = (list: object[]) =>
+      toHex(list.reduce((head: Uint8Array | null, event) => merkle.logHead(head, event), null)!)
+    const heads = new Set([headOf(events)])
+    let attempts = 1
+    for (let i = 0; i < events.length; i++) {
+      const others = [
+        events.map((event, at) => (at === i ? { ...event, nonce: 99 } : event)),
+        events.filter((_, at) => at !== i),
+        [...events.slice(0, i), events[i]!, ...events.slice(i)],
+      ]
+      if (i > 0) others.push([...events.slice(0, i - 1), events[i]!, events[i - 1]!, ...events.slice(i + 1)])
+      for (const other of others) heads.add(headOf(other))
+      attempts += others.length
+    }
+    assert.equal(heads.size, attempts)
   })
 
   it('P-43 the trust label of every vector is the honest one', () => {

@@ -9,6 +9,7 @@ import { selfTest } from '../../src/fairness/self-test.ts'
 import { contextOf, derive, tieGroups } from '../../src/fairness/transcript.ts'
 import { verifyPairReveal, verifyText, verifyTranscript } from '../../src/fairness/verify.ts'
 import { NODE_HASH } from '../../src/node-hash.ts'
+import { everyKind, makeReveal } from './make.ts'
 import { bytes, type Case, cases, GROUP_NAMES, leaves, rootOfLeaves } from './vectors.ts'
 
 // Counts the words that a derivation consumed, from the accepted and refused words of its trace.
@@ -97,7 +98,7 @@ describe('FAIR/1 outcomes', () => {
     for (const c of cases('guessLists')) checkShared(c, listed(c.list), c.outcome)
   })
 
-  it('K-04 ties are broken by the vectors order, group by group', () => {
+  it('S0-32c ties are broken in the order of the vectors, group by group', () => {
     for (const c of cases('tie')) {
       const list = leaves(c.scores.length, (i) => ({ score: c.scores[i] }))
       assert.deepEqual(tieGroups(list as any)[c.groupNo], c.members)
@@ -192,7 +193,12 @@ for (const [name, hash] of [
   })
 }
 
-describe('FAIR/1 traces', () => {
+describe('FAIR/1 replays', () => {
+  it('K-04 the same seeds and inputs give every kind of game again, byte for byte', () => {
+    assert.equal(jcs(everyKind()), jcs(everyKind()))
+    assert.equal(jcs(makeReveal(300)), jcs(makeReveal(300)))
+  })
+
   it('P-46 a trace names the word that each number came from', () => {
     const [c] = cases('draw')
     const source = words(bytes(c!.key), c!.ctx)
