@@ -221,3 +221,73 @@ export function loadPairs(tx: Tx, game_id: string, user_id: string) {
     'pairs',
   )
 }
+
+export type SpinProofRow = {
+  id: string
+  commit_hash: string
+  doc: string
+  config: string
+  jws: string
+  client_seed: string
+  server_seed: string | null
+  nonce: number
+  client_entropy: string
+  reward_slug: string
+  segment_index: number
+  win_status: string
+  award_slug: string | null
+}
+
+/** Everything that a spin's transcript is made of. */
+export function loadSpinProof(tx: Tx, spinId: string) {
+  return tx.one<SpinProofRow>(
+    `select s.id, f.commit_hash, c.doc, c.config, c.jws, f.client_seed, f.server_seed, r.nonce, r.client_entropy, h.reward_slug,
+            h.segment_index, r.win_status, r.result_metadata->>'award_slug' as award_slug
+     from spin_sessions s
+     join spin_results r on r.spin_session_id = s.id
+     join fair_seeds f on f.id = r.seed_id
+     join fair_commitments c on c.commit_hash = f.commit_hash
+     join wheel_rewards_history h on h.id = r.wheel_reward_id and h.config_version = r.config_version
+     where s.id = $1`,
+    [spinId],
+  )
+}
+
+export type RoundProofRow = {
+  id: string
+  round_no: number
+  commit_hash: string
+  doc: string
+  config: string
+  jws: string
+  server_seed: string | null
+  entries_root: string | null
+  leaves: string[]
+  beacon: { chain: string; round: number; signature: string; randomness: string } | null
+  ctx: string | null
+  outcome: { id: string; index: number } | null
+}
+
+/** Everything that a shared round's transcript is made of; leaves in order. */
+export function loadRoundProof(tx: Tx, roundId: string) {
+  return tx.one<RoundProofRow>(
+    `select r.id, r.round_no, r.commit_hash, c.doc, c.config, c.jws, f.server_seed, r.entries_root, r.beacon, r.ctx, r.outcome,
+            coalesce((select array_agg(e.leaf order by e.entry_index) from wheel_round_entries e where e.round_id = r.id), '{}') as leaves
+     from wheel_rounds r
+     join fair_commitments c on c.commit_hash = r.commit_hash
+     left join fair_seeds f on f.id = r.seed_id
+     where r.id = $1`,
+    [roundId],
+  )
+}
+
+/** All spins of a pair in nonce order, as the reveal lists them. */
+export function loadPairSpins(tx: Tx, seedId: string) {
+  return tx.rows<{ nonce: number; entropy: string; result: number }>(
+    `select r.nonce, r.client_entropy as entropy, h.segment_index as result
+     from spin_results r join wheel_rewards_history h on h.id = r.wheel_reward_id and h.config_version = r.config_version
+     where r.seed_id = $1 order by r.nonce`,
+    [seedId],
+  )
+}
+

@@ -74,9 +74,8 @@ function addDecimals(texts: readonly string[]): string {
 }
 
 async function putVersion(tx: Tx, wheel: WheelRow, rewards: readonly RewardTableRow[], action: string): Promise<PublishAnswer> {
-  const spin = spinConfigSchema.parse(wheel.spin_config)
-  refuseUnready(wheel, spin, rewards)
-  const config = configOf(rewards, spin, wheel.budget_minor)
+  const config = draftConfig(wheel, rewards)
+  const { spin } = config
   const text = jcs(config)
   const config_hash = configHash(config, NODE_HASH)
   const config_version = wheel.config_version + 1
@@ -121,6 +120,13 @@ async function putVersion(tx: Tx, wheel: WheelRow, rewards: readonly RewardTable
     new_values: { config_version, config_hash, wheel_status: status },
   })
   return { wheel_id: wheel.id, config_version, config_hash, total_weight, segments }
+}
+
+/** The config that publishing these rows would give. Refuses wheel_not_ready, probabilities_incomplete. */
+export function draftConfig(wheel: WheelRow, rewards: readonly RewardTableRow[]): WheelConfig {
+  const spin = spinConfigSchema.parse(wheel.spin_config)
+  refuseUnready(wheel, spin, rewards)
+  return configOf(rewards, spin, wheel.budget_minor)
 }
 
 /** When the wheel opens next and when it ends, for people. */

@@ -619,3 +619,75 @@ export function countRolls(tx: Tx, wheelId: string, config_version: number) {
     [wheelId, config_version],
   )
 }
+
+export type RewardWrite = {
+  id: string
+  reward_slug: string
+  reward_label: string
+  reward_type: string
+  probability: string
+  reward_color: string | null
+  reward_description: string | null
+  reward_detail: Record<string, unknown>
+  prize_id: number | null
+  reward_position: number
+}
+
+/** Writes the rewards of a wheel as given: by slug, in this order; the others leave the wheel. */
+export async function putRewards(tx: Tx, wheelId: string, rewards: readonly RewardWrite[]): Promise<void> {
+  await tx.rows(
+    `with r as materialized (
+       select * from json_to_recordset($2::json) as r(id uuid, reward_slug text, reward_label text, reward_type text, probability numeric,
+         reward_color text, reward_description text, reward_detail jsonb, prize_id bigint, reward_position int)
+     ), gone as (
+       update wheel_rewards w set is_active = false, reward_status = 'retired', updated_at = $3, row_version = row_version + 1
+       where w.wheel_game_id = $1 and w.is_active and w.reward_slug not in (select reward_slug from r)
+     ), changed as (
+       update wheel_rewards w
+          set reward_label = r.reward_label, reward_type = r.reward_type, probability = r.probability, reward_color = r.reward_color,
+              reward_description = r.reward_description, reward_detail = r.reward_detail, prize_id = r.prize_id,
+              reward_position = r.reward_position, updated_at = $3, row_version = w.row_version + 1
+         from r where w.wheel_game_id = $1 and w.is_active and w.reward_slug = r.reward_slug
+     )
+     insert into wheel_rewards (id, wheel_game_id, reward_slug, reward_label, reward_type, probability, reward_color,
+                                reward_description, reward_detail, prize_id, reward_position, created_at, updated_at)
+     select r.id, $1, r.reward_slug, r.reward_label, r.reward_type, r.probability, r.reward_color, r.reward_description,
+            r.reward_detail, r.prize_id, r.reward_position, $3, $3
+     from r where not exists (select 1 from wheel_rewards w where w.wheel_game_id = $1 and w.is_active and w.reward_slug = r.reward_slug)`,
+    [wheelId, JSON.stringify(rewards), tx.now],
+  )
+}
+
+export type RewardViewRow = {
+  id: string
+  reward_slug: string
+  reward_label: string
+  reward_type: string
+  probability: string
+  reward_color: string | null
+  reward_description: string | null
+  reward_detail: Record<string, unknown>
+  prize_id: number | null
+  range_start: number | null
+  range_end: number | null
+  reward_status: string
+  row_version: number
+}
+
+/** The rewards of a wheel as an operator sees them. */
+export function loadRewardViews(tx: Tx, wheelId: string) {
+  return tx.rows<RewardViewRow>(
+    `select id, reward_slug, reward_label, reward_type, trim_scale(probability)::text as probability, reward_color, reward_description,
+            reward_detail, prize_id, range_start, range_end, reward_status, row_version
+     from wheel_rewards where wheel_game_id = $1 and is_active order by reward_position, id`,
+    [wheelId],
+  )
+}
+
+/** The engine of a kind of game: whether it takes new games. */
+export function loadEngine(tx: Tx, engine_type: string) {
+  return tx.one<{ id: string; engine_status: string }>(
+    'select id, engine_status from game_engines where engine_type = $1 and is_active',
+    [engine_type],
+  )
+}

@@ -1,0 +1,187 @@
+/** Prize definitions: what may be won. Editing one never alters what was issued, which carries its own snapshot. */
+import { z } from 'zod'
+import type { Role, Tx } from '../db/tx.ts'
+import { refuse } from '../errors.ts'
+import { type MadeResource, resource } from '../http/resource.ts'
+import { isPrizeInUse } from './store.ts'
+
+/** seeds/002 names seven types; seeds/000 and 001 the rest (features N1). */
+export const PRIZE_TYPES = [
+  'discount_percentage',
+  'discount_fixed',
+  'free_delivery',
+  'loyalty_points',
+  'wallet_credit',
+  'free_item',
+  'mystery',
+  'cash',
+  'free_bet',
+  'in_kind',
+  'spin_chance',
+  'balance_boost',
+  'digital',
+  'product',
+  'coins',
+  'voucher',
+] as const
+
+const DECIMAL = /^(0|[1-9]\d{0,11})(\.\d{1,2})?$/
+const decimal = z.string().regex(DECIMAL, 'a decimal with at most two places')
+const WHOLE = /^[1-9]\d{0,5}$/
+
+/** Conditions of use, stored under the seed's own names. */
+const CONDITIONS = ['min_order_amount', 'max_discount_amount', 'valid_order_types'] as const
+
+const fields = {
+  name: z.string().trim().min(1).max(200),
+  description: z.string().max(2000).nullable(),
+  type: z.enum(PRIZE_TYPES),
+  value: z.string().max(32).nullable(),
+  display_value: z.string().max(64).nullable(),
+  prize_color: z
+    .string()
+    .regex(/^#[0-9A-Fa-f]{6}$/)
+    .nullable(),
+  prize_image: z.httpUrl().max(500).nullable(),
+  min_order_amount: decimal.nullable(),
+  max_discount_amount: decimal.nullable(),
+  valid_order_types: z.array(z.string().max(32)).max(20).nullable(),
+  expires_in_days: z.int().min(1).max(3650).nullable(),
+  never_expires: z.boolean(),
+  grace_hours: z.int().min(0).max(24),
+  cost_minor: z.int().min(0).max(1_000_000_000_000),
+  stock: z.int().min(0).max(1_000_000_000).nullable(),
+}
+
+const example = {
+  name: '10% off',
+  type: 'discount_percentage',
+  value: '10.00',
+  min_order_amount: '50.00',
+  max_discount_amount: '25.00',
+  valid_order_types: ['delivery', 'takeaway'],
+  expires_in_days: 7,
+  stock: null,
+} as const
+
+const create = z
+  .strictObject({
+    ...fields,
+    description: fields.description.default(null),
+    value: fields.value.default(null),
+    display_value: fields.display_value.default(null),
+    prize_color: fields.prize_color.default(null),
+    prize_image: fields.prize_image.default(null),
+    min_order_amount: fields.min_order_amount.default(null),
+    max_discount_amount: fields.max_discount_amount.default(null),
+    valid_order_types: fields.valid_order_types.default(null),
+    expires_in_days: fields.expires_in_days.default(null),
+    never_expires: fields.never_expires.default(false),
+    grace_hours: fields.grace_hours.default(0),
+    cost_minor: fields.cost_minor.default(0),
+    stock: fields.stock.default(null),
+  })
+  .meta({ id: 'PrizeCreate', example })
+
+const update = z.strictObject(fields).partial().meta({ id: 'PrizeUpdate', example: { stock: 100 } })
+
+const shape = z
+  .strictObject({
+    ...fields,
+    id: z.int(),
+    won_count: z.int(),
+    version: z.int(),
+    row_version: z.int(),
+    created_at: z.string(),
+    updated_at: z.string(),
+  })
+  .meta({
+    id: 'Prize',
+    example: {
+      ...example,
+      id: 1,
+      description: null,
+      display_value: '10% OFF',
+      prize_color: '#8DC63F',
+      prize_image: null,
+      never_expires: false,
+      grace_hours: 0,
+      cost_minor: 500,
+      won_count: 0,
+      version: 1,
+      row_version: 1,
+      created_at: '2026-11-20T12:00:00.000Z',
+      updated_at: '2026-11-20T12:00:00.000Z',
+    },
+  })
+
+const STAFF: readonly Role[] = ['operator', 'service']
+
+/** A value has to mean something for its type. Refuses invalid_input. */
+function refuseBadValue(type: string, value: string | null): void {
+  const bad = (detail: string): never => refuse('invalid_input', { errors: [{ pointer: '/value', detail }] })
+  if (type === 'discount_percentage' && !(value !== null && DECIMAL.test(value) && Number(value) > 0 && Number(value) <= 100)) {
+    bad('A percentage is a decimal above 0 and at most 100.')
+  }
+  const amounts = ['discount_fixed', 'wallet_credit', 'cash', 'free_bet', 'balance_boost']
+  if (amounts.includes(type) && !(value !== null && DECIMAL.test(value) && Number(value) > 0)) bad('This type needs an amount above 0.')
+  const counts = ['loyalty_points', 'coins', 'spin_chance']
+  if (counts.includes(type) && !(value !== null && WHOLE.test(value))) bad('This type needs a whole number above 0.')
+}
+
+/** `/api/v1/prizes`. */
+export function prizeResource(): MadeResource {
+  return resource({
+    path: '/api/v1/prizes',
+    entity: 'gamification_prize',
+    title: 'prize',
+    tag: 'Prizes',
+    table: {
+      name: 'gamification_prizes',
+      id: { column: 'id', kind: 'bigint' },
+      columns: [
+        'name',
+        'description',
+        'type',
+        'value',
+        'display_value',
+        'prize_color',
+        'prize_image',
+        'conditions',
+        'expires_in_days',
+        'never_expires',
+        'grace_hours',
+        'cost_minor',
+        'stock',
+        'version',
+      ],
+      json: ['conditions'],
+      reads: ['won_count'],
+      gone: 'deleted_at',
+    },
+    roles: { read: [...STAFF, 'auditor'], create: ['operator'], update: ['operator'], remove: ['operator'] },
+    create,
+    update,
+    shape,
+    refusals: ['in_use'],
+    beforeWrite(_tx: Tx, input, existing) {
+      refuseBadValue(input.type ?? existing?.['type'], input.value === undefined ? (existing?.['value'] ?? null) : input.value)
+      if (existing !== undefined && typeof input.stock === 'number' && input.stock < existing['won_count']) {
+        refuse('invalid_input', { errors: [{ pointer: '/stock', detail: `${existing['won_count']} were won already.` }] })
+      }
+      const columns = Object.fromEntries(Object.entries(input).filter(([name]) => !(CONDITIONS as readonly string[]).includes(name)))
+      const conditions = { ...existing?.['conditions'] }
+      for (const name of CONDITIONS) {
+        if (input[name] === null) delete conditions[name]
+        else if (input[name] !== undefined) conditions[name] = input[name]
+      }
+      return { ...columns, conditions, version: (existing?.['version'] ?? 0) + 1 }
+    },
+    async beforeRemove(tx, row) {
+      if (await isPrizeInUse(tx, row['id'])) refuse('in_use', { detail: 'A wheel still has this prize; take it off first.' })
+    },
+    view({ conditions, ...row }) {
+      return { ...row, ...Object.fromEntries(CONDITIONS.map((name) => [name, conditions[name] ?? null])) }
+    },
+  })
+}

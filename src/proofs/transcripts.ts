@@ -1,0 +1,115 @@
+/** Transcripts (fair-1.md section 14): one canonical document per chance event that re-derives it. */
+import type { Tx } from '../db/tx.ts'
+import { refuse } from '../errors.ts'
+import { jcs } from '../fairness/canonical.ts'
+import { type CommitDoc, trustLabel } from '../fairness/commit.ts'
+import { context } from '../fairness/rolls.ts'
+import { type Config, derive, type Leaf, type PairReveal, type Transcript } from '../fairness/transcript.ts'
+import { NODE_HASH } from '../node-hash.ts'
+import { proveInclusion } from './log.ts'
+import {
+  type LogRow,
+  loadCommitment,
+  loadLastCheckpoint,
+  loadLogEvent,
+  loadPairSpins,
+  loadRoundProof,
+  loadSeedByCommit,
+  loadSpinProof,
+  type RoundProofRow,
+  type SpinProofRow,
+} from './store.ts'
+
+/**
+ * The transcript of a spin or a shared round, as canonical text. An event whose seed is not revealed has a
+ * transcript without it: a verifier answers "pending". Refuses not_found.
+ */
+export async function readTranscript(tx: Tx, { event_id }: { event_id: string }): Promise<string> {
+  const spin = await loadSpinProof(tx, event_id)
+  if (spin !== undefined) return jcs(await spinTranscript(tx, spin))
+  const round = await loadRoundProof(tx, event_id)
+  if (round !== undefined && round.outcome !== null) return jcs(await roundTranscript(tx, round))
+  if (round !== undefined) refuse('not_yet_revealed')
+  return refuse('not_found')
+}
+
+async function spinTranscript(tx: Tx, spin: SpinProofRow): Promise<Transcript> {
+  const doc = JSON.parse(spin.doc) as CommitDoc
+  const config = JSON.parse(spin.config) as Config
+  const client = { seed: spin.client_seed, nonce: spin.nonce, entropy: spin.client_entropy }
+  const ctx = context('wheel', [spin.commit_hash, client.seed, client.nonce, client.entropy])
+  const log = await loggedPart(tx, await loadLogEvent(tx, spin.commit_hash, 'spin', spin.nonce))
+  return {
+    v: 'fair/1',
+    trust: trustLabel(doc, config, client),
+    commit: { doc, hash: spin.commit_hash, jws: spin.jws },
+    config,
+    client,
+    ...revealedPart(spin.server_seed, config, ctx),
+    ctx,
+    outcome: { id: spin.reward_slug, index: spin.segment_index },
+    award: { event_id: spin.id, status: spin.win_status, reward: spin.award_slug },
+    ...(log && { log }),
+  }
+}
+
+async function roundTranscript(tx: Tx, round: RoundProofRow): Promise<Transcript> {
+  const doc = JSON.parse(round.doc) as CommitDoc
+  const config = JSON.parse(round.config) as Config
+  const log = await loggedPart(tx, await loadLogEvent(tx, round.commit_hash, 'result', null))
+  const key = doc.mode === 'beacon' ? round.beacon!.randomness : round.server_seed
+  return {
+    v: 'fair/1',
+    trust: trustLabel(doc, config),
+    commit: { doc, hash: round.commit_hash, jws: round.jws },
+    config,
+    roundNo: round.round_no,
+    entries: { root: round.entries_root!, n: round.leaves.length, list: round.leaves.map((leaf) => JSON.parse(leaf) as Leaf) },
+    ...(round.beacon && { beacon: round.beacon }),
+    ...(round.server_seed && { serverSeed: round.server_seed }),
+    ctx: round.ctx!,
+    ...(key && { draws: drawsOf('round', config, key, round.ctx!) }),
+    outcome: round.outcome!,
+    ...(log && { log }),
+  }
+}
+
+function revealedPart(server_seed: string | null, config: Config, ctx: string): Pick<Transcript, 'serverSeed' | 'draws'> {
+  if (server_seed === null) return {}
+  return { serverSeed: server_seed, draws: drawsOf('wheel', config, server_seed, ctx) }
+}
+
+function drawsOf(kind: 'wheel' | 'round', config: Config, key: string, ctx: string) {
+  return derive({ kind, config, key: Buffer.from(key, 'hex'), ctx }, NODE_HASH).draws
+}
+
+/** The event's place in the log, under the newest checkpoint that covers it; absent until one does. */
+async function loggedPart(tx: Tx, row: LogRow | undefined): Promise<Transcript['log'] | undefined> {
+  const checkpoint = await loadLastCheckpoint(tx)
+  if (row === undefined || checkpoint === undefined || checkpoint.log_size <= row.seq) return undefined
+  return {
+    index: row.seq,
+    event: JSON.parse(row.event) as Record<string, unknown>,
+    proof: await proveInclusion(tx, row.seq, checkpoint.log_size),
+    checkpoint: checkpoint.note,
+  }
+}
+
+/** The reveal of a closed pair with every spin it ever made. Refuses not_found, not_yet_revealed. */
+export async function readPairReveal(tx: Tx, { commit_hash }: { commit_hash: string }): Promise<string> {
+  const seed = await loadSeedByCommit(tx, commit_hash)
+  if (seed === undefined || seed.kind !== 'wheel') refuse('not_found')
+  if (seed.server_seed === null) refuse('not_yet_revealed')
+  const commitment = (await loadCommitment(tx, commit_hash))!
+  const reveal: PairReveal = {
+    v: 'fair/1',
+    type: 'pair-reveal',
+    commit: { doc: JSON.parse(commitment.doc) as CommitDoc, hash: commit_hash, jws: commitment.jws },
+    config: JSON.parse(commitment.config) as Config,
+    clientSeed: seed.client_seed,
+    serverSeed: seed.server_seed,
+    spins: await loadPairSpins(tx, seed.id),
+  }
+  return jcs(reveal)
+}
+
