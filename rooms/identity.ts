@@ -80,7 +80,7 @@ export function makeOnAuth({ auth, report, resolve, is_watch_only = false }: Ide
     wish: { tenant: unknown; spectate: boolean },
   ): Promise<Identity> {
     if (token) return auth.verify(token)
-    if (!wish.spectate) refuse('unauthorized')
+    if (!wish.spectate || wish.tenant === undefined) refuse('unauthorized')
     if (typeof wish.tenant !== 'string' || !NAME.test(wish.tenant)) refuse('game_not_found')
     try {
       return await auth.spectator(wish.tenant)

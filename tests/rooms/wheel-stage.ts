@@ -10,6 +10,7 @@ import { Client, type Room as SdkRoom } from '@colyseus/sdk'
 import type { JWK } from 'jose'
 import { installGuards, makeHttpServer, makeTransport } from '../../rooms/guard.ts'
 import { guardOptionsOf, makeRooms, type RoomDeps } from '../../rooms/index.ts'
+import { makeCrowds } from '../../rooms/spectators.ts'
 import { makeApp } from '../../src/app.ts'
 import { makeTestClock } from '../../src/clock.ts'
 import { openPool } from '../../src/db/pool.ts'
@@ -62,7 +63,8 @@ export async function startStage(options: StageOptions = {}) {
       wheel: { ...WIDE_LIMITS.wheel, ...options.limits?.wheel },
       lobby: { ...WIDE_LIMITS.lobby, ...options.limits?.lobby },
     }
-    const deps = { app, auth, wheel, checkpoints, report, limits }
+    const crowds = makeCrowds()
+    const deps = { app, auth, wheel, checkpoints, crowds, report, limits }
     const rooms = makeRooms(deps)
     installGuards({
       ...guardOptionsOf(rooms, deps, options.buckets ?? WIDE),
@@ -85,6 +87,8 @@ export async function startStage(options: StageOptions = {}) {
       tokens,
       checkpoints,
       wheel,
+      rooms,
+      crowds,
       server,
       http,
       port,
