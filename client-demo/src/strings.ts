@@ -65,10 +65,10 @@ const en = {
   'spin.started': 'The wheel is turning.',
 
   'result.won': 'You won {name}!',
-  'result.lost': 'This time: {name}.',
+  'result.lost': '{name}.',
   'result.substituted': 'The wheel stopped on {rolled}, which is used up. You won {name} instead.',
   'result.exhausted': 'The wheel stopped on {rolled}, which is used up, and there is no substitute.',
-  'result.title.won': 'You won!',
+  'result.title.won': 'You won',
   'result.title.lost': 'Not this time',
   'result.status': 'In your prizes: {status}',
   'result.fair': 'Was this fair?',
@@ -149,7 +149,9 @@ const en = {
   'fair.revealed_differs': 'Its SHA-256 is not the fingerprint that was shown before the spins.',
   'fair.my_spins': 'My spins',
   'fair.my_spins_empty': 'Your spins appear here, each with its proof.',
-  'fair.spin_pending': 'can be checked after you rotate',
+  'fair.my_spins_lead':
+    'A spin can be checked to the end once the secret of its pair is out. Rotate for that.',
+  'fair.spin_pending': 'After rotating',
   'fair.spin_ready': 'Check now',
   'fair.spin_label': 'Check spin {n}: {name}',
   'fair.checkpoint': 'Newest checkpoint of the public log',
@@ -190,6 +192,8 @@ const en = {
     'The server’s own fairness test failed, so it refuses to play. The operator has to look.',
   'why.client_seed_invalid': 'A seed is 8 to 64 characters of A-Z, a-z, 0-9, _ and -.',
   'why.seed_pair_not_found': 'There is no commitment for you here yet. Reload the page.',
+  'why.seed_pair_replaced':
+    'The next commitment has changed in the meantime. Look at the new one, then rotate again.',
   'why.round_running': 'A shared spin is running. Wait until it has stopped.',
   'why.not_yet_revealed': 'The secret of this result is not out yet.',
   'why.spectator_read_only': 'Spectators watch only. Open “Play” to take part.',

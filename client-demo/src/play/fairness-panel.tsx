@@ -155,7 +155,7 @@ function MySpins({ spins, closed }: { spins: MySpin[]; closed: Set<string> }) {
   return (
     <section class="fair-box" aria-label={say('fair.my_spins')}>
       <h3>{say('fair.my_spins')}</h3>
-      {spins.length === 0 && <p class="fine">{say('fair.my_spins_empty')}</p>}
+      <p class="fine">{say(spins.length === 0 ? 'fair.my_spins_empty' : 'fair.my_spins_lead')}</p>
       <ul class="my-spins">
         {spins.map(({ spin_id, nonce, name, commit_hash }) => (
           <li key={spin_id}>

@@ -173,7 +173,7 @@ export function makeGame(tenant: string, wheel: string): Game {
     const odds_changed = configKey(view) !== configKey(get().view)
     set({ view })
     showFeed()
-    if (view.checkpoint !== '') keepCheckpoint(view.checkpoint)
+    if (view.checkpoint !== '') keepCheckpoint(view.checkpoint, tenant)
     if (odds_changed && get().pair !== null) bringOwnSeed()
     followRound(view)
   }
@@ -251,7 +251,9 @@ export function makeGame(tenant: string, wheel: string): Game {
       await rotateTo(client_seed || randomHex(16))
       set({ said: say('fair.revealed') })
     } catch (error) {
-      throw asRefusal(error)
+      const refusal = asRefusal(error)
+      if (refusal.code === 'seed_pair_replaced') await loadPair()
+      throw refusal
     } finally {
       set({ is_rotating: false })
     }

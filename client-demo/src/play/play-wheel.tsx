@@ -5,7 +5,7 @@ import type { Round } from '../shared/live.ts'
 import { serverClock } from '../shared/server-clock.ts'
 import { useStore, useTick } from '../shared/store.ts'
 import { Announcer, Countdown, Crowd, Header, LinkPill, Refused, Tabs } from '../shared/ui.tsx'
-import { isWidened, Wheel } from '../shared/wheel.tsx'
+import { isWidened, prefersStill, Wheel } from '../shared/wheel.tsx'
 import { count, say, sayOr, whenText } from '../strings.ts'
 import { FairnessPanel } from './fairness-panel.tsx'
 import { type Game, type GameState, makeGame, resultText } from './game.ts'
@@ -38,6 +38,9 @@ export function PlayWheel({ tenant, wheel }: { tenant: string; wheel: string }) 
           </div>
         ) : (
           <>
+            <div class="round-slot">
+              <RoundBar game={game} state={state} />
+            </div>
             <Stage game={game} state={state} wheel={wheel} />
             <Side game={game} state={state} wheel={wheel} />
           </>
@@ -55,7 +58,6 @@ function Stage({ game, state, wheel }: Parts) {
   return (
     <section class="stage" aria-label={say('app.play')}>
       <h1 class="sr-only">{wheel}</h1>
-      <RoundBar game={game} state={state} />
       <div
         class={state.spin === 'turning' || state.is_round_turning ? 'wheel-wrap is-turning' : 'wheel-wrap'}
       >
@@ -129,11 +131,19 @@ function phaseText(phase: string, opens_at: string): string {
 
 /** What came of the last spin, as text that stays. */
 function Outcome({ state: { result, round_result } }: { state: GameState }) {
+  const box = useRef<HTMLDivElement>(null)
+  const shown = result?.spin_id ?? round_result?.round_id
+  useEffect(() => {
+    // On a phone the end of the stage can be below the edge.
+    box.current?.scrollIntoView({ block: 'nearest', behavior: prefersStill() ? 'auto' : 'smooth' })
+  }, [shown])
   if (result !== null) {
     return (
-      <div class={result.won ? 'outcome is-won' : 'outcome'} key={result.spin_id}>
+      <div class={result.won ? 'outcome is-won' : 'outcome'} key={result.spin_id} ref={box}>
         <p class="outcome-title">{say(result.won ? 'result.title.won' : 'result.title.lost')}</p>
-        <p class="outcome-text">{resultText(result)}</p>
+        <p class="outcome-text">
+          {result.award === 'won' || result.award === 'lost' ? result.name : resultText(result)}
+        </p>
         <p class="outcome-meta">
           {result.prize_status !== null && (
             <span>
@@ -152,7 +162,7 @@ function Outcome({ state: { result, round_result } }: { state: GameState }) {
   }
   if (round_result === null) return null
   return (
-    <div class="outcome is-shared" key={round_result.round_id}>
+    <div class="outcome is-shared" key={round_result.round_id} ref={box}>
       <p class="outcome-title">{say('round.result_title', { no: round_result.round_no })}</p>
       <p class="outcome-text">{round_result.name}</p>
       <a class="chip" href={verifyAddress(round_result.round_id)}>
@@ -175,6 +185,7 @@ function RoundBar({ game, state }: { game: Game; state: GameState }) {
       </div>
       {is_open && <RoundClock round={round} />}
       {is_open && <RoundDoor game={game} round={round} joined={state.joined} />}
+      {is_open && <span class="round-entries fine">{count('round.entries', round.entry_count)}</span>}
     </section>
   )
 }
@@ -214,7 +225,6 @@ function RoundDoor({ game, round, joined }: { game: Game; round: Round; joined: 
           {say('round.join')}
         </button>
       )}
-      <span class="fine">{count('round.entries', round.entry_count)}</span>
     </div>
   )
 }

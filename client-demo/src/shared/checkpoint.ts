@@ -7,7 +7,7 @@ const KEY = 'livedraw.checkpoints'
 /** More logs than anybody plays at; the oldest is dropped. */
 const KEPT_MAX = 8
 
-export type KeptCheckpoint = { checkpoint: string; size: number; received_at: string }
+export type KeptCheckpoint = { checkpoint: string; size: number; tenant: string; received_at: string }
 type Kept = Record<string, KeptCheckpoint>
 
 const read = (): Kept => {
@@ -24,14 +24,14 @@ export function partsOf(checkpoint: string): { origin: string; size: number } | 
   return origin && size && /^\d{1,15}$/.test(size) ? { origin, size: Number(size) } : undefined
 }
 
-/** Keeps a checkpoint unless a newer one of the same log is kept already. */
-export function keepCheckpoint(checkpoint: string): void {
+/** Keeps a checkpoint of a tenant's log unless a newer one of the same log is kept already. */
+export function keepCheckpoint(checkpoint: string, tenant: string): void {
   const parts = partsOf(checkpoint)
   if (parts === undefined) return
   const kept = read()
   if ((kept[parts.origin]?.size ?? -1) >= parts.size) return
   const others = Object.entries(kept).filter(([origin]) => origin !== parts.origin)
-  const mine = { checkpoint, size: parts.size, received_at: new Date().toISOString() }
+  const mine = { checkpoint, size: parts.size, tenant, received_at: new Date().toISOString() }
   localStorage.setItem(
     KEY,
     JSON.stringify(Object.fromEntries([...others.slice(1 - KEPT_MAX), [parts.origin, mine]])),

@@ -80,11 +80,9 @@ async function storedFor(parts: { origin: string; size: number }) {
   if (kept.size === parts.size) return { checkpoint: kept.checkpoint, proof: [] }
   const [from, to] = [kept.size, parts.size].sort((a, b) => a - b)
   try {
-    // A tenant's log is found by its origin, whose last part is the tenant.
-    const tenant = parts.origin.slice(parts.origin.lastIndexOf('/') + 1)
     const { proof } = await ask<{ proof: string[] }>(
       'GET',
-      `${API}/fairness/consistency?from=${from}&to=${to}&tenant=${encodeURIComponent(tenant)}`,
+      `${API}/fairness/consistency?from=${from}&to=${to}&tenant=${encodeURIComponent(kept.tenant)}`,
     )
     return { checkpoint: kept.checkpoint, proof }
   } catch {

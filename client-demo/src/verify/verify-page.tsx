@@ -1,5 +1,5 @@
 /** Paste, drop or open a result; see each step computed again here. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Step } from '../../../src/fairness/verify.ts'
 import { Announcer, Hash, Header, Trust } from '../shared/ui.tsx'
 import { prefersStill } from '../shared/wheel.tsx'
@@ -220,9 +220,16 @@ function OutcomeLine({
   )
 }
 
+/** An address of the text in this browser; nothing is sent. */
+function useDownload(text: string): string {
+  const address = useMemo(() => URL.createObjectURL(new Blob([text], { type: 'application/json' })), [text])
+  useEffect(() => () => URL.revokeObjectURL(address), [address])
+  return address
+}
+
 function Notes({ checked, onTamper }: { checked: Checked; onTamper: () => void }) {
   const { text, verdict, transcript, transcript_hash, keys, kids, was_compared, left_open } = checked
-  const download = `data:application/json;charset=utf-8,${encodeURIComponent(text)}`
+  const download = useDownload(text)
   return (
     <section class="card notes">
       <p class="row">

@@ -88,7 +88,7 @@ function Board({ state, tenant, slug }: { state: WatchState; tenant: string; slu
           </p>
           {view.round?.status === 'open' && (
             <p class="watch-next">
-              <Countdown to_ms={view.round.closes_at_ms} /> {say('watch.next')}
+              {say('watch.next')} <Countdown to_ms={view.round.closes_at_ms} />
             </p>
           )}
         </div>

@@ -62,7 +62,7 @@ export function makeWatch(tenant: string, game: string): Watch {
 
   function onView(view: WheelView) {
     set({ view, feed: view.recent.filter(({ spin_id }) => spin_id !== held) })
-    if (view.checkpoint !== '') keepCheckpoint(view.checkpoint)
+    if (view.checkpoint !== '') keepCheckpoint(view.checkpoint, tenant)
     const { round } = view
     if (round === null || round.landing === null || round.round_id === round_seen) return
     round_seen = round.round_id
