@@ -1,0 +1,483 @@
+/** The audit: a clean history passes, and every single check catches a violation that is planted for it. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import pg from 'pg'
+import { type AuditReport, runAudit } from '../../src/audit/audit.ts'
+import { readInvariants } from '../../src/audit/blocks.ts'
+import { reportText } from '../../src/audit/report.ts'
+import { type Database, openPool } from '../../src/db/pool.ts'
+import { testDatabase } from '../db/cluster.ts'
+import { storyFairnessKey, storyKeys, tellStory } from './story.ts'
+
+/** What an auditor does not have to fear is switched off for the planter: triggers, foreign keys, and on request rules. */
+const PRELUDE = `
+  set session_replication_role = replica;
+  create function pg_temp.free(target regclass) returns void language plpgsql as $$
+  declare rule record;
+  begin
+    for rule in select conname from pg_constraint where conrelid = target and contype in ('c', 'u', 'p', 'x') loop
+      execute format('alter table %s drop constraint %I cascade', target, rule.conname);
+    end loop;
+    for rule in select indexrelid::regclass as name from pg_index where indrelid = target and indisunique loop
+      execute format('drop index %s', rule.name);
+    end loop;
+  end $$;`
+
+/** The first row of a table that fits. */
+const one = (table: string, condition = 'true', order = '1') =>
+  `ctid = (select ctid from ${table} where ${condition} order by ${order} limit 1)`
+
+const REVEALED = `seed_id in (select id from fair_seeds where seed_status = 'revealed')`
+
+type Plant = { check: string; says: string; sql: string }
+
+/** One violation for each check of the report; `says` is the beginning of the check's sentence. */
+const PLANTS: Plant[] = [
+  {
+    check: 'I1',
+    says: 'Chances are never',
+    sql: `select pg_temp.free('spin_chances'); update spin_chances set used_chances = used_chances + 1 where ${one('spin_chances')}`,
+  },
+  {
+    check: 'I2',
+    says: 'A player used',
+    sql: `update spin_chances set used_chances = used_chances + 1, remaining_chances = remaining_chances - 1 where ${one('spin_chances', 'remaining_chances > 0')}`,
+  },
+  {
+    check: 'I2',
+    says: 'A grant was used',
+    sql: `update spin_chances set used_chances = used_chances + 1, remaining_chances = remaining_chances - 1 where ${one('spin_chances', 'remaining_chances > 0')}`,
+  },
+  {
+    check: 'I2',
+    says: 'A standing spin',
+    sql: `update spin_chances set expires_at = awarded_at - interval '1 hour' where ${one('spin_chances', 'used_chances > 0')}`,
+  },
+  { check: 'I3', says: 'A completed spin', sql: `delete from spin_results where ${one('spin_results')}` },
+  {
+    check: 'I4',
+    says: 'The nonces',
+    sql: `update spin_results set nonce = nonce + 500 where ${one('spin_results')}`,
+  },
+  {
+    check: 'I4',
+    says: "A pair's counter",
+    sql: `update fair_seeds set next_nonce = next_nonce + 1 where ${one('fair_seeds', 'next_nonce > 0')}`,
+  },
+  {
+    check: 'I5',
+    says: 'A seed is committed',
+    sql: `update fair_seeds set committed_at = '2100-01-01' where ${one('fair_seeds', 'next_nonce > 0')}`,
+  },
+  {
+    check: 'I6',
+    says: 'The ranges',
+    sql: `update wheel_rewards_history set range_start = range_start + 1 where ${one('wheel_rewards_history', 'range_start > 0')}`,
+  },
+  {
+    check: 'I6',
+    says: 'The probabilities',
+    sql: `update wheel_rewards_history set probability = probability / 2 where ${one('wheel_rewards_history')}`,
+  },
+  {
+    check: 'I6',
+    says: 'A roll lies',
+    sql: `update spin_results set roll = 1000000 where ${one('spin_results')}`,
+  },
+  {
+    check: 'I7',
+    says: 'No prize is given',
+    sql: `select pg_temp.free('gamification_prizes'); update gamification_prizes set stock = 1`,
+  },
+  {
+    check: 'I11',
+    says: 'The state of a prize',
+    sql: `update gamification_game_plays set prize_status = 'applied' where ${one('gamification_game_plays', "prize_status = 'locked'")}`,
+  },
+  {
+    check: 'I11',
+    says: 'A prize code',
+    sql: `select pg_temp.free('gamification_game_plays'); update gamification_game_plays set prize_code = case when id % 2 = 0 then 'same' else 'SAME' end where is_winner`,
+  },
+  {
+    check: 'I12',
+    says: 'Nothing is applied',
+    sql: `update gamification_game_plays set expires_at = applied_at - interval '25 hours', grace_hours = 24 where prize_status = 'applied'`,
+  },
+  {
+    check: 'I13',
+    says: 'A prize took',
+    sql: `update audit_logs set new_values = new_values || '{"prize_status": "expired"}' where ${one('audit_logs', "new_values ? 'prize_status'", 'seq')}`,
+  },
+  {
+    check: 'I13',
+    says: 'A prize is in the state',
+    sql: `update gamification_game_plays set prize_status = 'expired' where ${one('gamification_game_plays', "prize_status = 'locked'")}`,
+  },
+  {
+    check: 'I14',
+    says: 'The audit chain of',
+    sql: `update audit_logs set prev_hash = repeat('0', 64) where seq = 2`,
+  },
+  {
+    check: 'I14',
+    says: 'The audit chain ends',
+    sql: `delete from audit_logs a where seq = (select max(seq) from audit_logs b where b.tenant_id = a.tenant_id)`,
+  },
+  {
+    check: 'I14',
+    says: 'The hash of every audit row',
+    sql: `update audit_logs set user_id = 'mallory' where seq = 3`,
+  },
+  {
+    check: 'I17',
+    says: 'A key exists once',
+    sql: `select pg_temp.free('idempotency_keys'); insert into idempotency_keys select * from idempotency_keys`,
+  },
+  {
+    check: 'I17',
+    says: 'No request is in progress',
+    sql: `update idempotency_keys set state = 'in_progress', locked_until = now() - interval '1 second'`,
+  },
+  { check: 'I17', says: 'A request that is done', sql: 'update idempotency_keys set answer = null' },
+  {
+    check: 'I20',
+    says: 'No row refers',
+    sql: `update spin_results set tenant_id = (select id from tenants t where t.id <> spin_results.tenant_id) where ${one('spin_results')}`,
+  },
+  {
+    check: 'I20',
+    says: 'A composite foreign key',
+    sql: `delete from wheel_rewards where ${one('wheel_rewards')}`,
+  },
+  {
+    check: 'I21',
+    says: 'Every table with a tenant',
+    sql: 'alter table spin_results no force row level security',
+  },
+  {
+    check: 'I21',
+    says: 'Every table with a tenant',
+    sql: 'create policy also on spin_results to livedraw_app using (true)',
+  },
+  { check: 'I21', says: 'Every table with a tenant', sql: 'create table forgotten (tenant_id uuid)' },
+  {
+    check: 'I21',
+    says: "The application's role",
+    sql: 'create table owned (id int); alter table owned owner to livedraw_app',
+  },
+  { check: 'I21', says: 'Nobody but its owner', sql: 'grant truncate on spin_results to livedraw_app' },
+  { check: 'I21', says: 'Nobody but its owner', sql: 'grant update on spin_results to livedraw_auditor' },
+  {
+    check: 'I21',
+    says: 'Only the listed functions',
+    sql: `create function sneaky() returns int language sql security definer set search_path = public return 1`,
+  },
+  {
+    check: 'I21',
+    says: 'No view shows',
+    sql: 'create view everything as select * from spin_results; grant select on everything to livedraw_app',
+  },
+  {
+    check: 'I23',
+    says: 'No spin is stuck',
+    sql: `update spin_sessions set spin_status = 'started' where ${one('spin_sessions')}`,
+  },
+  {
+    check: 'L1',
+    says: 'The events of a game',
+    sql: `delete from game_events where ${one('game_events', 'game_seq > 1')}`,
+  },
+  {
+    check: 'L2',
+    says: 'The public log',
+    sql: 'delete from fair_log a where seq = (select max(seq) from fair_log b where b.tenant_id = a.tenant_id)',
+  },
+  {
+    check: 'L3',
+    says: 'A commitment is',
+    sql: `update fair_log set type = 'config' where ${one('fair_log', "type = 'commit'")}`,
+  },
+  {
+    check: 'L4',
+    says: 'A result is an event',
+    sql: `update fair_log set nonce = nonce + 500 where ${one('fair_log', "type = 'spin'")}`,
+  },
+  {
+    check: 'L5',
+    says: 'A revealed seed',
+    sql: `update fair_log set event = replace(event, '"count":', '"count":1') where type = 'reveal'`,
+  },
+  {
+    check: 'L6',
+    says: 'The server seed',
+    sql: `select pg_temp.free('fair_seeds'); update fair_seeds set server_seed = repeat('a', 64) where seed_status = 'next'`,
+  },
+  {
+    check: 'L7',
+    says: 'A finished spin',
+    sql: `delete from gamification_game_plays where ${one('gamification_game_plays')}`,
+  },
+  {
+    check: 'L8',
+    says: 'Every event of the public log',
+    sql: `update fair_log set event = replace(event, '"at":"2026', '"at":"2025') where seq = 4`,
+  },
+  { check: 'L9', says: 'Every stored subtree', sql: `update fair_log_nodes set hash = repeat('0', 64)` },
+  {
+    check: 'L10',
+    says: 'Every checkpoint names',
+    sql: `update fair_checkpoints set root = repeat('0', 64) where ${one('fair_checkpoints')}`,
+  },
+  {
+    check: 'L10',
+    says: 'Every checkpoint names',
+    sql: `delete from fair_log; update fair_checkpoints set log_size = log_size + 10000`,
+  },
+  {
+    check: 'L11',
+    says: 'Every checkpoint is signed',
+    sql: `update fair_checkpoints set note = regexp_replace(note, '(.)(.)(..)\\n$', '\\2\\1\\3' || chr(10)) where ${one('fair_checkpoints', "note !~ '(.)\\1..\\n$'")}`,
+  },
+  {
+    check: 'I27',
+    says: 'Every commitment is the hash',
+    sql: `update fair_commitments set doc = replace(doc, '"seq":1', '"seq":9') where ${one('fair_commitments', 'seq = 1')}`,
+  },
+  {
+    check: 'I27',
+    says: 'Every commitment is the hash',
+    sql: `update fair_commitments set config = replace(config, '"weight":', '"weight":1')`,
+  },
+  {
+    check: 'I27',
+    says: 'Every commitment is signed',
+    sql: `update fair_commitments set jws = (select max(jws) from fair_commitments) where ${one('fair_commitments', 'jws < (select max(jws) from fair_commitments)')}`,
+  },
+  {
+    check: 'I27',
+    says: 'Every seed is the one',
+    sql: `update fair_seeds set server_seed = repeat('a', 64) where seed_status = 'revealed'`,
+  },
+  {
+    check: 'I27',
+    says: 'Every seed is the one',
+    sql: `update fair_seeds set user_id = 'mallory' where ${one('fair_seeds', "user_id = 'bob'")}`,
+  },
+  {
+    check: 'I6',
+    says: 'Every published version',
+    sql: `update wheel_rewards_history set weight = weight + 1 where ${one('wheel_rewards_history')}`,
+  },
+  {
+    check: 'I27',
+    says: 'Every spin of a revealed',
+    sql: `update spin_results set roll = case roll when 1 then 2 when 2 then 3 else 1 end where ${one('spin_results', REVEALED)}`,
+  },
+  {
+    check: 'I27',
+    says: 'Every spin of a revealed',
+    sql: `update spin_results set client_entropy = 'another-entropy1' where ${REVEALED}`,
+  },
+  {
+    check: 'I28',
+    says: 'Every player was told',
+    sql: `update spin_sessions set answer = replace(answer, '"segment":1', '"segment":0') where ${one('spin_sessions', `answer like '%"segment":1,%'`)}`,
+  },
+  {
+    check: 'L4',
+    says: 'Every logged spin',
+    sql: `update fair_log set event = replace(event, '"result":1', '"result":0') where type = 'spin'`,
+  },
+  {
+    check: 'I27',
+    says: 'The entries of every',
+    sql: `update wheel_round_entries set client_entropy = 'entropy-of-mallory' where entry_index = 1`,
+  },
+  {
+    check: 'I27',
+    says: 'Every shared spin',
+    sql: `update wheel_rounds set outcome = case outcome->>'index' when '0' then '{"id": "none", "index": 1}'::jsonb else '{"id": "ten", "index": 0}'::jsonb end`,
+  },
+]
+
+async function onCopy<T>(act: (database: Database, url: string) => Promise<T>): Promise<T> {
+  const copy = await testDatabase({ migrate: tellStory })
+  const database = openPool(copy.url, () => {})
+  try {
+    return await act(database, copy.url)
+  } finally {
+    await database.end()
+    await copy.drop()
+  }
+}
+
+async function plant(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(PRELUDE)
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
+}
+
+const violated = (report: AuditReport) => report.checks.filter((check) => check.status === 'violated')
+
+describe('audit: a history of the product', function () {
+  this.timeout(60_000)
+
+  it('S1-48 K-05 a clean history passes every check that is part of this version', () =>
+    onCopy(async (database) => {
+      const report = await runAudit(database, { signingKeys: storyKeys })
+      assert.deepEqual(violated(report), [])
+      assert.equal(report.ok, true)
+      assert.deepEqual(report.notes, [])
+      const seen = (title: string) => report.checks.find((check) => check.title.startsWith(title))!.checked!
+      for (const title of [
+        'A completed spin',
+        'The hash of every audit',
+        'Every stored subtree',
+        'Every checkpoint is signed',
+        'Every spin of a revealed',
+        'Every shared spin',
+        'The entries of every',
+      ]) {
+        assert.ok(seen(title) > 0, `"${title}" looked at nothing`)
+      }
+      assert.equal(seen('A completed spin'), 392)
+    }))
+
+  it('S1-48 only blocks about tables of later games are left out, and each says which table it waits for', () =>
+    onCopy(async (database) => {
+      const report = await runAudit(database)
+      const absent = report.checks.filter((check) => check.status === 'absent')
+      const ids = new Set(absent.map((check) => check.id))
+      assert.deepEqual([...ids], ['I8', 'I9', 'I10', 'I11', 'I15', 'I16', 'I18', 'I19'])
+      assert.ok(absent.every((check) => check.note!.startsWith('needs ')))
+      const waiting = report.checks.filter((check) => check.status === 'unchecked')
+      assert.deepEqual(
+        waiting.map((check) => check.id),
+        ['L11', 'I27'],
+        'without a key only signatures are left unchecked',
+      )
+    }))
+
+  it('S1-48 a table that is missing without belonging to a later game is a violation', () =>
+    onCopy(async (database, url) => {
+      await plant(url, 'drop table idempotency_keys cascade')
+      const report = await runAudit(database, { signingKeys: storyKeys })
+      assert.deepEqual([...new Set(violated(report).map((check) => check.id))], ['I17'])
+      assert.match(String(violated(report)[0]!.examples[0]), /the check failed/)
+    }))
+
+  for (const { check, says, sql } of PLANTS) {
+    it(`${check} "${says} …" catches: ${sql.split('; ').at(-1)!.slice(0, 90)}`, () =>
+      onCopy(async (database, url) => {
+        await plant(url, sql)
+        const report = await runAudit(database, { signingKeys: storyKeys })
+        const found = violated(report)
+        assert.ok(
+          found.some((each) => each.id === check && each.title.startsWith(says)),
+          `only found: ${found.map((each) => `${each.id} ${each.title}`).join(' | ')}`,
+        )
+        assert.equal(report.ok, false)
+        assert.ok(found.every((each) => each.violations > 0 && each.examples.length > 0))
+      }))
+  }
+
+  it('every check of the report has a planted violation above', () =>
+    onCopy(async (database) => {
+      const report = await runAudit(database, { signingKeys: storyKeys })
+      const bare = report.checks
+        .filter((check) => check.status !== 'absent')
+        .filter(
+          (check) => !PLANTS.some(({ check: id, says }) => id === check.id && check.title.startsWith(says)),
+        )
+      assert.deepEqual(
+        bare.map((check) => `${check.id} ${check.title}`),
+        [],
+      )
+    }))
+
+  it('an auditor without BYPASSRLS sees the same by the policies that admit it, and says so', () =>
+    onCopy(async (database, url) => {
+      await plant(url, 'alter role livedraw_auditor nobypassrls')
+      try {
+        const clean = await runAudit(database, { signingKeys: storyKeys })
+        assert.equal(clean.ok, true, reportText(clean))
+        assert.equal(clean.notes.length, 1)
+        assert.equal(clean.checks.find((check) => check.id === 'I3')!.checked, 392)
+        await plant(url, `delete from spin_results where ${one('spin_results')}`)
+        assert.ok(
+          violated(await runAudit(database, { signingKeys: storyKeys })).some((check) => check.id === 'I3'),
+        )
+      } finally {
+        await plant(url, 'alter role livedraw_auditor bypassrls')
+      }
+    }))
+
+  it('the audit writes nothing and gives its connection back as it was', () =>
+    onCopy(async (database) => {
+      const client = await database.connect()
+      try {
+        await runAudit(client, { signingKeys: storyKeys })
+        const { rows } = await client.query(
+          `select current_user as who, current_setting('row_security') as rls, current_setting('transaction_read_only') as ro`,
+        )
+        assert.deepEqual(rows, [{ who: 'livedraw', rls: 'on', ro: 'off' }])
+      } finally {
+        client.release()
+      }
+    }))
+
+  it('the command prints every check and exits 0, and 1 with the violation named', () =>
+    onCopy(async (_, url) => {
+      const run = (...args: string[]) =>
+        spawnSync(process.execPath, ['src/commands/audit.ts', ...args], {
+          encoding: 'utf8',
+          env: {
+            PATH: process.env['PATH'],
+            DATABASE_URL: url,
+            FAIRNESS_KEY: storyFairnessKey,
+            NO_COLOR: '1',
+          },
+        })
+      const clean = run()
+      assert.equal(clean.status, 0, clean.stdout + clean.stderr)
+      assert.match(
+        clean.stdout,
+        /✓ I27 +Every spin of a revealed seed .*\(40 checked; 352 more wait for the reveal/,
+      )
+      assert.match(clean.stdout, /· I8 .*not part of this version/)
+      await plant(url, `delete from spin_results where ${one('spin_results')}`)
+      const spoiled = run('--json')
+      assert.equal(spoiled.status, 1)
+      const report = JSON.parse(spoiled.stdout) as AuditReport
+      assert.equal(report.ok, false)
+      assert.equal(report.checks.find((check) => check.id === 'I3')!.violations, 1)
+      assert.equal(run('--key', 'fair-nonsense').status, 2)
+    }))
+})
+
+describe('audit: the file of invariants', () => {
+  it('a block without a sentence, or with two statements, is refused', () => {
+    assert.throws(() => readInvariants('-- @I1\nselect 1;'), /needs a name and a sentence/)
+    assert.throws(() => readInvariants('-- @I1 Something.\nselect 1; select 2;'), /not one select/)
+    assert.throws(() => readInvariants('-- @I1 Something.\ndelete from tenants;'), /not one select/)
+  })
+
+  it('the tables of a block are those it reads', () => {
+    const [block] = readInvariants(
+      '-- @I1 Something.\nselect 1 from a join b using (x) left join pg_class c on c.y is distinct from b.y, lateral f(1);',
+    ).blocks
+    assert.deepEqual(block!.tables, ['a', 'b'])
+  })
+
+  it('every invariant that runs in SQL has a block', () => {
+    const ids = new Set(readInvariants().blocks.map((block) => block.id))
+    for (const n of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 23])
+      assert.ok(ids.has(`I${n}`), `I${n}`)
+  })
+})

@@ -1,0 +1,160 @@
+/** A small consistent history, made by the product's own use cases, for auditors to look at and tests to spoil. */
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { makeApp } from '../../src/app.ts'
+import { makeTestClock } from '../../src/clock.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { openPool } from '../../src/db/pool.ts'
+import type { Actor, Role, Tx } from '../../src/db/tx.ts'
+import { grantChances } from '../../src/games/wheel/chances.ts'
+import { makeWheel } from '../../src/games/wheel/wheel.ts'
+import { newId } from '../../src/ids.ts'
+import { makeCheckpoints } from '../../src/proofs/checkpoints.ts'
+import { makeFairKeys } from '../../src/proofs/keys.ts'
+import { localEntropy } from '../../src/proofs/round-entropy.ts'
+
+const signing = generateKeyPairSync('ed25519').privateKey
+const keys = makeFairKeys([{ kid: 'k1', key: randomBytes(32) }], signing)
+
+/** The key that signed the story, as an auditor is given it. */
+export const storyKeys = new Map([[keys.kid, new Uint8Array(keys.publicKey)]])
+
+/** The same key as FAIRNESS_KEY takes it. */
+export const storyFairnessKey = JSON.stringify(signing.export({ format: 'jwk' }))
+
+/** More than the 256 events after which the log stores its first subtree. */
+const SPIN_COUNT = 300
+
+/**
+ * Two tenants with a wheel each. Alice spins, rotates and uses a prize; Bob spins a lot; Carol plays elsewhere; a
+ * shared spin is joined, drawn and settled; one request is answered under its key. Migrates the database first.
+ */
+export async function tellStory(url: string): Promise<void> {
+  await migrate(url)
+  const report = (where: string, error: unknown) => {
+    throw new Error(`the story failed in ${where}`, { cause: error })
+  }
+  const database = openPool(url, () => {})
+  // Behind the machine's clock: what the story leaves must not lie in the future of the auditor.
+  const clock = makeTestClock(new Date('2026-11-01T10:00:00Z'))
+  const app = makeApp({ database, clock, keys, report })
+  const checkpoints = makeCheckpoints(app, report)
+  const wheel = makeWheel({ app, checkpoints, entropy: localEntropy, report })
+
+  async function aTenant(code: string): Promise<(userId: string, roles?: Role[]) => Actor> {
+    const id = newId()
+    const now = clock.now()
+    await database.query(
+      'insert into tenants (id, tenant_code, tenant_name, created_at, updated_at) values ($1, $2, $2, $3, $3)',
+      [id, code, now],
+    )
+    await database.query('insert into tenant_heads (tenant_id) values ($1)', [id])
+    return (userId, roles = ['player']) => ({
+      tenantId: id,
+      userId,
+      roles,
+      ip: '192.0.2.1',
+      userAgent: 'story',
+    })
+  }
+
+  async function aWheel(boss: Actor): Promise<string> {
+    const id = newId()
+    await app.run(
+      boss,
+      async (tx: Tx) => {
+        const prize = await tx.one<{ id: number }>(
+          `insert into gamification_prizes (name, type, value, stock, created_at, updated_at)
+         values ('Ten', 'discount_percentage', '10.00', 1000, $1, $1) returning id`,
+          [tx.now],
+        )
+        await tx.rows(
+          `insert into wheel_games (id, wheel_name, wheel_slug, spin_config, created_at, updated_at)
+         values ($1, 'Summer', 'summer', '{"on_exhausted": "none"}', $2, $2)`,
+          [id, tx.now],
+        )
+        await tx.rows(
+          `insert into wheel_rewards (id, wheel_game_id, reward_label, reward_slug, reward_type, probability, prize_id,
+                                    reward_position, created_at, updated_at)
+         values ($1, $3, '10% off', 'ten', 'prize', 0.25, $4, 0, $5, $5), ($2, $3, 'Try again', 'none', 'none', 0.75, null, 1, $5, $5)`,
+          [newId(), newId(), id, prize!.id, tx.now],
+        )
+      },
+      undefined,
+    )
+    await wheel.publish(boss, 'summer')
+    return id
+  }
+
+  async function play(actor: Actor, count: number): Promise<void> {
+    const boss = { ...actor, userId: 'boss' }
+    await app.run(boss, grantChances, { user_id: actor.userId, count: count + 5, reason: 'story' })
+    await wheel.seedPair(actor, 'summer')
+    clock.advance(1_000)
+    const game = (await wheel.find(actor, 'summer'))!.id
+    const spins = Array.from({ length: count }, (_, i) =>
+      wheel.spin(actor, {
+        wheel_id: game,
+        request_id: `${actor.userId}-${i}-${randomBytes(4).toString('hex')}`,
+        client_entropy: 'story-entropy-01',
+      }),
+    )
+    await Promise.all(spins)
+    clock.advance(1_000)
+  }
+
+  const demo = await aTenant('demo')
+  const other = await aTenant('other')
+  await aWheel(demo('boss', ['operator']))
+  await aWheel(other('boss', ['operator']))
+
+  await play(demo('alice'), 40)
+  await wheel.rotate(demo('alice'), 'summer', { client_seed: 'alices-own-seed' })
+  clock.advance(1_000)
+  await play(demo('alice'), 40)
+  await play(demo('bob'), SPIN_COUNT)
+  await play(other('carol'), 12)
+
+  await app.run(demo('service', ['service']), applyOnePrize, undefined)
+  await app.once(
+    demo('alice'),
+    async () => ({ done: true }),
+    { some: 'input' },
+    { endpoint: 'POST /story', key: 'one', status: 201 },
+  )
+
+  await wheel.openRound(demo('boss', ['operator']), 'summer')
+  await wheel.joinRound(demo('alice'), 'summer', 'entropy-of-alice-1')
+  await wheel.joinRound(demo('bob'), 'summer', 'entropy-of-bob-123')
+  for (let moves = 0; moves < 4; moves++) {
+    clock.advance(60_000)
+    await wheel.advanceRounds(demo('boss').tenantId)
+  }
+
+  await checkpoints.make(demo('boss').tenantId)
+  await checkpoints.make(other('boss').tenantId)
+  await checkpoints.stop()
+  await database.end()
+}
+
+/** What the prize wallet will do: unlock if needed, apply to an order, and say both in the audit log. */
+async function applyOnePrize(tx: Tx): Promise<void> {
+  const play = await tx.one<{ id: number; uuid: string; prize_status: string }>(
+    `select id, uuid, prize_status from gamification_game_plays where user_id = 'alice' and is_winner order by id limit 1`,
+  )
+  if (play === undefined) throw new Error('the story needs a win of alice')
+  await tx.rows(
+    `update gamification_game_plays
+     set prize_status = 'applied', unlocked_at = coalesce(unlocked_at, $2), applied_at = $2, applied_to_order_id = 'order-1' where id = $1`,
+    [play.id, tx.now],
+  )
+  const step = (action: string, from: string, to: string) =>
+    tx.audit({
+      action,
+      entity_type: 'game_play',
+      entity_id: play.uuid,
+      old_values: { prize_status: from },
+      new_values: { prize_status: to },
+    })
+  if (play.prize_status === 'locked') step('unlock', 'locked', 'unlocked')
+  step('apply', 'unlocked', 'applied')
+}
