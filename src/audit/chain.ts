@@ -1,7 +1,7 @@
 /** Checks a tenant's audit chain: every row hashed anew, every link followed, the end held against the head. */
 import type { App } from '../app.ts'
 import { auditHash } from '../db/append.ts'
-import { systemActor } from '../http/auth.ts'
+import { systemActor } from '../system.ts'
 import { type AuditRow, readAuditHead, readChain } from './log-store.ts'
 
 export type ChainReport = {

@@ -6,8 +6,9 @@ import { hash as digest } from 'node:crypto'
 import { decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose'
 import type { App } from '../app.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import type { Actor, Role } from '../db/tx.ts'
+import type { Role } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
+import { systemActor } from '../system.ts'
 import { type Directory, FRESH_MS_MAX, type TenantRow } from '../tenants/directory.ts'
 import { loadBlocked } from '../tenants/store.ts'
 import { type KeySetLimits, makeKeySets } from './key-sets.ts'
@@ -44,6 +45,8 @@ export type AuthOptions = {
   /** The time that tokens live in: the machine's, also under a test clock (see makeTokens). */
   clock?: Clock
   keySetLimits?: KeySetLimits
+  /** How old the list of blocked users may be. */
+  fresh_ms_max?: number
 }
 
 /** A transaction under this id sees no tenant's rows: where platform tokens without a tenant act. */
@@ -86,7 +89,8 @@ type Checked = {
 type BlockedUsers = Map<string, Date | null>
 
 /** Makes the door's guard. */
-export function makeAuth({ app, directory, tokens, clock = systemClock, keySetLimits }: AuthOptions): Auth {
+export function makeAuth(options: AuthOptions): Auth {
+  const { app, directory, tokens, clock = systemClock, keySetLimits, fresh_ms_max = FRESH_MS_MAX } = options
   const keySets = makeKeySets(keySetLimits)
   const verified = new Map<string, Checked>()
   const blocked = new Map<string, { at_ms: number; users: Promise<BlockedUsers> }>()
@@ -170,7 +174,7 @@ export function makeAuth({ app, directory, tokens, clock = systemClock, keySetLi
 
   function blockedOf(tenantId: string): Promise<BlockedUsers> {
     const known = blocked.get(tenantId)
-    if (known !== undefined && performance.now() - known.at_ms < FRESH_MS_MAX) return known.users
+    if (known !== undefined && performance.now() - known.at_ms < fresh_ms_max) return known.users
     const users = app
       .run(systemActor(tenantId), loadBlocked, undefined)
       .then((rows) => new Map(rows.map((row) => [row.user_id, row.blocked_until])))
@@ -224,11 +228,6 @@ export function makeAuth({ app, directory, tokens, clock = systemClock, keySetLi
       blocked.delete(tenantId)
     },
   }
-}
-
-/** Work of the server itself inside a tenant. */
-export function systemActor(tenantId: string): Actor {
-  return { tenantId, userId: 'system', roles: [] }
 }
 
 /** jose throws its own errors, TypeErrors and network errors; to a caller all of them are one (M11). */

@@ -137,6 +137,7 @@ function refusalResponses(each: Route): Record<string, unknown> {
 /** What every route of this kind can refuse, and what it says of itself. */
 export function codesOf(each: Route): ErrorCode[] {
   const writes = each.method !== 'get'
+  if (each.probe) return ['unavailable', 'internal', ...(each.refusals ?? [])]
   const codes: ErrorCode[] = [
     'rate_limited',
     'internal',

@@ -74,6 +74,7 @@ const tags = ['operations']
 /** Routes at the root. They ask for no token: what they tell is meant for the machine next door. */
 export function operationRoutes(deps: OperationDeps): Route[] {
   const { app, tokens, state, metrics } = deps
+  const database = databaseCheck(app)
   return [
     route({
       method: 'get',
@@ -81,6 +82,7 @@ export function operationRoutes(deps: OperationDeps): Route[] {
       summary: 'The process lives',
       tags,
       roles: 'anyone',
+      probe: true,
       answer: ok,
       run: () => ({ ok: true }),
     }),
@@ -92,6 +94,7 @@ export function operationRoutes(deps: OperationDeps): Route[] {
         'Fails while it drains, before migrations are done, when the fairness self-test failed, and without a database.',
       tags,
       roles: 'anyone',
+      probe: true,
       answer: ok,
       refusals: ['shutting_down', 'fairness_locked'],
       run: async () => {
@@ -99,7 +102,7 @@ export function operationRoutes(deps: OperationDeps): Route[] {
         if (!state.migrated || state.fair === null)
           refuse('unavailable', { detail: 'The server is starting.', retry_after_s: 1 })
         if (!state.fair) refuse('fairness_locked')
-        await app.database.query('select 1')
+        await database()
         return { ok: true }
       },
     }),
@@ -110,6 +113,7 @@ export function operationRoutes(deps: OperationDeps): Route[] {
       description: 'Always 200: `status` tells. Orchestrators ask /readyz.',
       tags,
       roles: 'anyone',
+      probe: true,
       answer: z
         .strictObject({
           status: z.enum(['ok', 'degraded']),
@@ -130,7 +134,7 @@ export function operationRoutes(deps: OperationDeps): Route[] {
           },
         }),
       run: async () => {
-        const components = await reports(deps)
+        const components = await reports(deps, database)
         const status = Object.values(components).every((each) => each.ok) ? 'ok' : 'degraded'
         return { status, version: deps.version, uptime_s: Math.floor(process.uptime()), components }
       },
@@ -141,6 +145,7 @@ export function operationRoutes(deps: OperationDeps): Route[] {
       summary: 'Metrics in the text format of Prometheus',
       tags,
       roles: 'anyone',
+      probe: true,
       media: metrics.registry.contentType,
       answer: z.string().meta({
         example: 'livedraw_http_request_duration_seconds_count{method="GET",route="/livez",status="200"} 1',
@@ -221,13 +226,12 @@ function fairnessJwk({ keys }: App) {
   }
 }
 
-async function reports({
-  app,
-  state,
-  components = {},
-}: OperationDeps): Promise<Record<string, ComponentReport>> {
+async function reports(
+  { app, state, components = {} }: OperationDeps,
+  database: () => Promise<void>,
+): Promise<Record<string, ComponentReport>> {
   const known: [string, () => ComponentReport | Promise<ComponentReport>][] = [
-    ['database', () => databaseReport(app)],
+    ['database', () => database().then(() => ({ ok: true, ...app.database.stats() }))],
     ['fairness', () => ({ ok: state.fair === true })],
     ['process', () => ({ ok: state.migrated, draining: state.draining })],
     ...Object.entries(components),
@@ -238,9 +242,18 @@ async function reports({
   return Object.fromEntries(found)
 }
 
-async function databaseReport({ database }: App): Promise<ComponentReport> {
-  await database.query('select 1')
-  return { ok: true, ...database.stats() }
+/** Whoever asks while an answer is on its way shares it: a flood of probes holds one connection. */
+function databaseCheck({ database }: App): () => Promise<void> {
+  let asking: Promise<void> | undefined
+  return () => {
+    asking ??= database
+      .query('select 1')
+      .then(() => {})
+      .finally(() => {
+        asking = undefined
+      })
+    return asking
+  }
 }
 
 /** A part that cannot report is a part that is not well; why is in the log of whoever failed. */

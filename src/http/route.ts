@@ -65,6 +65,8 @@ export type Route = {
   if_match?: true
   /** A limit of its own per user (or address), beside those of all routes. `cost`: points of the common ones. */
   rate?: Rate & { cost?: number }
+  /** Asked by machines that watch over the process: takes no token and is never refused for its rate. */
+  probe?: true
   /** Codes that this route can answer beside those that every route can. */
   refusals?: readonly ErrorCode[]
   /** Headers of a successful answer. */
@@ -142,8 +144,8 @@ async function serve(each: Route, doors: Doors, request: Request, response: Resp
   const limit = (name: string, rate: Rate, key: string, cost?: number) =>
     doors.limits.take(response, { name, rate }, key, cost)
 
-  await limit('address', doors.rates.address, addressKey(ip))
-  const identity = await identify(doors.auth, request)
+  if (!each.probe) await limit('address', doors.rates.address, addressKey(ip))
+  const identity = each.probe ? undefined : await identify(doors.auth, request)
   response.locals['identity'] = identity
   const actor = identity && actorOf(identity, ip, request, response.locals['request_id'])
   try {

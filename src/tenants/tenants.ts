@@ -4,12 +4,12 @@ import { z } from 'zod'
 import type { App } from '../app.ts'
 import type { Actor } from '../db/tx.ts'
 import { Refusal, refuse } from '../errors.ts'
-import { systemActor } from '../http/auth.ts'
 import { exampleOf, LIST_QUERY, listOf, resource } from '../http/resource.ts'
 import { type Context, type Route, route } from '../http/route.ts'
 import { OWN_ISSUER } from '../http/tokens.ts'
 import { newId } from '../ids.ts'
 import { isTimeZone } from '../schedule.ts'
+import { systemActor } from '../system.ts'
 import type { Directory, TenantRow } from './directory.ts'
 import { createEngines } from './engines.ts'
 import { insertHeads, listTenants } from './store.ts'
@@ -117,6 +117,7 @@ function makeTenants(directory: Directory) {
     table: {
       name: 'tenants',
       id: { column: 'id', kind: 'uuid' },
+      slug: 'tenant_code',
       columns: ['tenant_code', ...Object.keys(settings), ...Object.keys(provider)],
       gone: 'deleted_at',
     },
@@ -157,7 +158,6 @@ async function insideTenant(context: Context, directory: Directory): Promise<Act
   const ref: string | undefined = context.params?.id
   if (ref !== undefined) {
     const row = (await directory.byId(ref)) ?? (await directory.byCode(ref)) ?? refuse('not_found')
-    context.params.id = row.id
     return { ...actor, tenantId: row.id }
   }
   return { ...actor, tenantId: context.key === undefined ? newId() : idOfKey(actor.userId, context.key) }
