@@ -10,7 +10,8 @@ const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 /** Where the page is written unless told otherwise; the server offers it as a download. */
 export const OFFLINE_PAGE = here('../dist-client/verify-offline.html')
 
-async function bundle(): Promise<string> {
+/** Bundles a script for the browser into one text without imports, so that it can stand inside a page. */
+export async function bundle(entry: string): Promise<string> {
   const built = await build({
     configFile: false,
     logLevel: 'silent',
@@ -20,7 +21,7 @@ async function bundle(): Promise<string> {
       write: false,
       target: 'es2023',
       modulePreload: false,
-      rolldownOptions: { input: here('./offline-verifier.page.ts'), output: { format: 'iife' } },
+      rolldownOptions: { input: entry, output: { format: 'iife' } },
     },
   })
   const [result] = Array.isArray(built) ? built : [built]
@@ -37,7 +38,7 @@ export async function offlinePage(): Promise<string> {
   const [template, style, script] = await Promise.all([
     readFile(here('./offline-verifier.html'), 'utf8'),
     readFile(here('./offline-verifier.css'), 'utf8'),
-    bundle(),
+    bundle(here('./offline-verifier.page.ts')),
   ])
   // The hashes let this script and this style run and nothing else; the widths of the bar are set through the DOM.
   const policy = `default-src 'none'; script-src ${sourceHash(script)}; style-src ${sourceHash(style)}; base-uri 'none'; form-action 'none'`

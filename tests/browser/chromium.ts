@@ -39,5 +39,7 @@ function fromSystem(): Start | string {
 
 async function fromPackage(): Promise<Start> {
   const { default: packaged } = await import('@sparticuz/chromium')
-  return { executablePath: await packaged.executablePath(), args: [...packaged.args, ...BASE_ARGS] }
+  // Its own arguments are left out: --single-process ends the browser with its first context, and
+  // --disable-web-security would make every test of a page's policy worthless.
+  return { executablePath: await packaged.executablePath(), args: BASE_ARGS }
 }
