@@ -5,7 +5,7 @@
  * is told OK (colyseus.md section 7). So what is made here never throws; it answers with a code of the
  * catalogue, and what was not a refusal is reported.
  */
-import type { Client, MessageContext, Rejection } from '@colyseus/core'
+import { type Client, CloseCode, type MessageContext, type Rejection } from '@colyseus/core'
 import type { z } from 'zod'
 import type { Actor, Role } from '../src/db/tx.ts'
 import { type FieldError, publicError, refuse } from '../src/errors.ts'
@@ -58,6 +58,14 @@ const ANSWER = Symbol('livedraw.answer')
 export function isAnswer(handler: unknown): boolean {
   return typeof handler === 'function' && ANSWER in handler
 }
+
+/**
+ * For `messages._`: puts out (4002) whoever sends a type that the room does not know. Colyseus does the same, but
+ * repeats the type as the reason of the close, and a reason beyond 123 bytes throws.
+ */
+export const putOut = Object.assign((client: Client): void => client.leave(CloseCode.WITH_ERROR), {
+  [ANSWER]: true as const,
+})
 
 /** Who acts, as use cases know it. */
 export function actorOf(session: Session): Actor {

@@ -11,7 +11,7 @@ import { requestId, sinceRequest } from '../../src/games/wheel/schemas.ts'
 import { loadEventsSince, loadGameVersion, loadLobby } from '../../src/games/wheel/store.ts'
 import type { Auth } from '../../src/http/auth.ts'
 import { systemActor } from '../../src/system.ts'
-import { makeAnswer, type Session, type SessionClient } from '../answer.ts'
+import { makeAnswer, putOut, type Session, type SessionClient } from '../answer.ts'
 import { asServerError, checkReconnect, expectJoinAck, holdSeat, watchExpiry } from '../guard.ts'
 import { type JoinOptions, makeOnAuth, type RoomOptions } from '../identity.ts'
 import { type LiveGame, type Missed, makeLiveGame } from '../live-game.ts'
@@ -153,6 +153,7 @@ export function makeLobbyRoom({ app, auth, crowds, report, limits }: LobbyRoomDe
         },
         { spectators: true, bucket: 'since' },
       ),
+      _: putOut,
     }
 
     #tick(): void {

@@ -19,7 +19,7 @@ import {
 import type { Wheel } from '../../src/games/wheel/wheel.ts'
 import type { Auth } from '../../src/http/auth.ts'
 import type { Checkpoints } from '../../src/proofs/checkpoints.ts'
-import { actorOf, makeAnswer, type Session, type SessionClient } from '../answer.ts'
+import { actorOf, makeAnswer, putOut, type Session, type SessionClient } from '../answer.ts'
 import { asServerError, checkReconnect, expectJoinAck, holdSeat, watchExpiry } from '../guard.ts'
 import { type JoinOptions, makeOnAuth, type RoomOptions } from '../identity.ts'
 import { type LiveGame, makeLiveGame } from '../live-game.ts'
@@ -228,6 +228,7 @@ export function makeWheelRoom(deps: WheelRoomDeps) {
           wheel.joinRound(actorOf(session), session.gameId, client_entropy),
         { bucket: 'join_round' },
       ),
+      _: putOut,
     }
 
     /** Runs inside the patch, before it is encoded: what is folded here leaves with it, what is told right after it. */
