@@ -15,8 +15,8 @@ export type FairKeys = {
   seal(seed: Uint8Array, bound: { gameId: string; seedHash: string }): string
   /** Opens a sealed seed. Throws when the key is unknown or anything was altered. */
   open(sealed: string, bound: { gameId: string; seedHash: string }): Buffer
-  /** True when a sealed text should be sealed again: it was not made with the first key. */
-  isStale(sealed: string): boolean
+  /** The key that seals; what another one sealed should be sealed again. */
+  readonly seedKid: string
   /** Compact JWS over a document, header exactly as fair-1.md section 5. */
   signDocument(type: 'fair1-commit' | 'fair1-receipt', document: unknown): string
   /** A signed note over a log's size and root. */
@@ -59,6 +59,7 @@ export function makeFairKeys(seedKeys: readonly SeedKey[], signingKey: KeyObject
 
   return {
     kid,
+    seedKid: first.kid,
     publicKey,
 
     seal(seed, bound) {
@@ -76,8 +77,6 @@ export function makeFairKeys(seedKeys: readonly SeedKey[], signingKey: KeyObject
       decipher.setAuthTag(Buffer.from(tag!, 'base64url'))
       return Buffer.concat([decipher.update(Buffer.from(text!, 'base64url')), decipher.final()])
     },
-
-    isStale: (sealed) => sealed.split('.')[1] !== first.kid,
 
     signDocument(type, document) {
       const text = `${segment({ alg: 'EdDSA', kid, typ: type })}.${segment(document)}`

@@ -47,8 +47,11 @@ export type Wheel = {
   publish(actor: Actor, game: string): Promise<PublishAnswer>
   openRound(actor: Actor, game: string): Promise<RoundView>
   joinRound(actor: Actor, game: string, client_entropy: string): Promise<JoinAnswer>
-  /** Makes every move of every shared spin of a tenant that is due, and opens those whose rhythm says so. */
-  advanceRounds(tenantId: string): Promise<void>
+  /**
+   * Makes every move of every shared spin of a tenant that is due, and opens those whose rhythm says so.
+   * Answers when to look again, in milliseconds.
+   */
+  advanceRounds(tenantId: string): Promise<number>
   stats(): { spins: ReturnType<ReturnType<typeof makeBatcher>['stats']> }
 }
 
@@ -64,6 +67,8 @@ export type WheelOptions = {
 /** Longer than any honest run of moves: open, closed, drawn, settled. */
 const MOVES_MAX = 4
 const PAIR_TRIES_MAX = 3
+/** A move is late by at most the first; the second is how late a wheel's own rhythm may begin. */
+const LOOK_AGAIN_MS = { running: 100, idle: 1_000 }
 
 export function makeWheel({ app, checkpoints, entropy, report, locked = () => false }: WheelOptions): Wheel {
   const versions = makeVersions()
@@ -204,6 +209,7 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
       for (const round of running) await advance(tenantId, round.id)
       const due = await app.run(actor, (tx) => loadRhythmicWheels(tx), undefined)
       for (const wheel of due) await open(actor, wheel.id).catch((error: unknown) => report('round', error))
+      return running.length + due.length > 0 ? LOOK_AGAIN_MS.running : LOOK_AGAIN_MS.idle
     },
     stats: () => ({ spins: spins.stats() }),
   }

@@ -1,0 +1,280 @@
+/**
+ * The composition root: the one place that builds things, in order, and takes them down in the opposite order.
+ * The only file of src/ that imports rooms/.
+ */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { fileURLToPath } from 'node:url'
+import { defineServer } from '@colyseus/core'
+import type { Request } from 'express'
+import { addressOf, colyseusLogger, installGuards, liveRoomCount, makeHttpServer, makeTransport } from '../rooms/guard.ts'
+import { guardOptionsOf, makeRooms } from '../rooms/index.ts'
+import { makeCrowds } from '../rooms/spectators.ts'
+import { wireCounts } from '../rooms/wire.ts'
+import { makeApp } from './app.ts'
+import { announce } from './banner.ts'
+import { makeTestClock, systemClock } from './clock.ts'
+import { type Config, ConfigError, readConfig } from './config.ts'
+import { type EmbeddedPostgres, EmbeddedStartError, startEmbedded } from './db/embedded.ts'
+import { migrate, SchemaAheadError } from './db/migrate.ts'
+import { type Database, openPool } from './db/pool.ts'
+import { type Bots, startBots } from './demo/bots.ts'
+import { makeDemo } from './demo/demo.ts'
+import { drandSource } from './fairness/entropy.ts'
+import { selfTest } from './fairness/self-test.ts'
+import { grantChances } from './games/wheel/chances.ts'
+import { wheelResource } from './games/wheel/resource.ts'
+import { keepRounds, type RoundKeeper } from './games/wheel/round-keeper.ts'
+import { wheelRoutes } from './games/wheel/routes.ts'
+import { makeWheelInstantiator } from './games/wheel/templates.ts'
+import { makeWheel } from './games/wheel/wheel.ts'
+import { makeAuth } from './http/auth.ts'
+import { makeHttp } from './http/server.ts'
+import { makeTokens } from './http/tokens.ts'
+import { checkSeedKeys, KeyError, keepKeys, loadKeys } from './keyfiles.ts'
+import { type Log, makeLog } from './log.ts'
+import { NODE_HASH } from './node-hash.ts'
+import { prizeResource } from './prizes/definitions.ts'
+import { makeCheckpoints } from './proofs/checkpoints.ts'
+import { makeFairKeys } from './proofs/keys.ts'
+import { resealSeeds } from './proofs/reseal.ts'
+import { beaconEntropy, localEntropy, type RoundEntropy } from './proofs/round-entropy.ts'
+import { proofRoutes } from './proofs/routes.ts'
+import { systemActor } from './system.ts'
+import { makeDirectory } from './tenants/directory.ts'
+import { tenantRoutes } from './tenants/routes.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const BOT_COUNT = 6
+/** PostgreSQL 15 is the oldest whose features the migrations use. */
+const POSTGRES_VERSION_MIN = 150_000
+
+/** What is running, newest last; stopping goes backwards. */
+type Step = { name: string; stop(deadline_ms: number): Promise<unknown> }
+
+/** A sentence for the person who starts the server; ends the process with 1 and no stack. */
+class StartError extends Error {}
+
+export async function start(config: Config, log: Log, started_at = performance.now()): Promise<{ steps: Step[]; state: { draining: boolean } }> {
+  const steps: Step[] = []
+  try {
+    return await build(config, log, started_at, steps)
+  } catch (error) {
+    await unwind(steps, config.shutdown_deadline_ms, log)
+    throw error
+  }
+}
+
+/** Takes the steps down from the last one on. A step that fails does not keep the others up. */
+export async function unwind(steps: readonly Step[], deadline_ms: number, log: Log): Promise<void> {
+  const end = performance.now() + deadline_ms
+  for (const step of [...steps].reverse()) {
+    await step.stop(Math.max(0, end - performance.now())).catch((err: unknown) => log.error({ err, step: step.name }, 'stopping failed'))
+  }
+}
+
+async function build(config: Config, log: Log, started_at: number, steps: Step[]) {
+  const report = (where: string, error: unknown) => log.error({ err: error, where }, 'failed')
+  const version = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version
+  const loaded = loadKeys(config)
+
+  const embedded = await openEmbedded(config, log, steps)
+  const url = config.databaseUrl ?? embedded!.url
+  await migrate(url, (message) => log.warn(message))
+  const database = openPool(url, (err) => log.warn({ err }, 'database connection lost'))
+  steps.push({ name: 'pool', stop: () => database.end() })
+  const postgres_version = await checkPostgres(database)
+
+  const keys = makeFairKeys(loaded.seedKeys, loaded.fairnessKey)
+  await checkSeedKeys(database, keys)
+  const madeKeys = keepKeys(config.dataDir, loaded)
+
+  const clock = config.has_test_clock ? makeTestClock() : systemClock
+  const app = makeApp({ database, clock, keys, report })
+  const directory = makeDirectory(database)
+  const tokens = makeTokens(loaded.tokenKey)
+  const auth = makeAuth({ app, directory, tokens })
+  const checkpoints = makeCheckpoints(app, report)
+  steps.push({ name: 'checkpoints', stop: () => checkpoints.stop() })
+
+  const faults = selfTest(NODE_HASH)
+  if (faults.length > 0) log.fatal({ faults }, 'the fairness self-test failed; games are locked')
+  const state = { migrated: true, fair: faults.length === 0, draining: false }
+  const wheel = makeWheel({ app, checkpoints, entropy: entropyOf(config, log), report, locked: () => !state.fair })
+  await reseal(app, directory, log)
+
+  const crowds = makeCrowds()
+  const rooms = makeRooms({ app, auth, wheel, checkpoints, report, crowds })
+  installGuards({ ...guardOptionsOf(rooms, { auth, report }), origins: config.allowedOrigins })
+  const http = makeHttpServer()
+  const loop = monitorEventLoopDelay({ resolution: 10 })
+  loop.enable()
+  const wheels = wheelResource()
+  const prizes = prizeResource()
+  const server = defineServer({
+    greet: false,
+    gracefullyShutdown: false,
+    logger: colyseusLogger(log),
+    ...(config.publicAddress !== null && { publicAddress: config.publicAddress }),
+    transport: makeTransport(http, { origins: config.allowedOrigins, trustedProxies: config.trustProxy }),
+    rooms,
+    express: makeHttp({
+      app,
+      auth,
+      tokens,
+      state,
+      log,
+      version,
+      pagesDir: join(ROOT, 'dist-client'),
+      security_contact: 'mailto:security@livedraw.example',
+      has_test_clock: config.has_test_clock,
+      addressOf: (request: Request) => addressOf(request),
+      routes: [
+        ...tenantRoutes({ app, auth, directory, tokens, instantiators: { wheel: makeWheelInstantiator(wheels) } }),
+        ...prizes.routes,
+        ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),
+        ...proofRoutes({ app, wheel, checkpoints, directory }),
+      ],
+      gauges: [
+        { name: 'livedraw_rooms', help: 'Live rooms of this process.', read: liveRoomCount },
+        { name: 'livedraw_pool_waiting', help: 'Requests that wait for a database connection.', read: () => database.stats().waiting },
+        { name: 'livedraw_spins_waiting', help: 'Spins that wait for their batch.', read: () => wheel.stats().spins.waiting },
+        { name: 'livedraw_spins_total', help: 'Spins that went through a batch.', read: () => wheel.stats().spins.items },
+        { name: 'livedraw_spin_batches_total', help: 'Batches of spins.', read: () => wheel.stats().spins.batches },
+        { name: 'livedraw_event_loop_p99_ms', help: 'Delay of the event loop since the last scrape, 99th percentile.', read: () => readLoop(loop) },
+        ...Object.keys(wireCounts()).map((name) => ({
+          name: `livedraw_wire_${name}`,
+          help: `Outgoing frames: ${name.replaceAll('_', ' ')}.`,
+          read: () => wireCounts()[name as keyof ReturnType<typeof wireCounts>],
+        })),
+      ],
+    }),
+  })
+
+  if (config.is_demo) await makeDemo({ app, directory, wheel, prizes, wheels })
+  await server.listen(config.port, config.host)
+  steps.push({ name: 'rooms', stop: () => server.gracefullyShutdown(false) })
+  const keeper: RoundKeeper = keepRounds(wheel, directory, report)
+  steps.push({ name: 'rounds', stop: () => keeper.stop() })
+
+  const { port } = http.address() as AddressInfo
+  const base = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
+  const bots = config.is_demo ? await playBots(base, { app, directory, tokens, report }) : undefined
+  if (bots) steps.push({ name: 'bots', stop: () => bots.stop() })
+
+  const serverFile = join(config.dataDir, 'server.json')
+  if (embedded) {
+    writeFileSync(serverFile, `${JSON.stringify({ pid: process.pid, url: base, started_at: new Date().toISOString() })}\n`)
+    steps.push({ name: 'server file', stop: async () => rmSync(serverFile, { force: true }) })
+  }
+  announce({
+    url: base,
+    pid: process.pid,
+    database: embedded ? 'embedded' : 'external',
+    postgres_version,
+    dataDir: embedded ? config.dataDir : null,
+    started_in_ms: performance.now() - started_at,
+    is_demo: config.is_demo,
+    bot_count: bots ? BOT_COUNT : 0,
+    is_production: config.is_production,
+    notes: [...config.warnings, ...madeKeys.map((file) => `A new key was made: ${file}`)],
+  })
+  process.send?.('ready')
+  return { steps, state }
+}
+
+async function openEmbedded(config: Config, log: Log, steps: Step[]): Promise<EmbeddedPostgres | undefined> {
+  if (config.databaseUrl !== null) return undefined
+  const embedded = await startEmbedded({ dataDir: config.dataDir, log: (message) => log.info(message) })
+  steps.push({ name: 'PostgreSQL', stop: (deadline_ms) => embedded.stop(deadline_ms) })
+  return embedded
+}
+
+async function checkPostgres(database: Database): Promise<string> {
+  const [row] = await database.query<{ number: number; name: string }>(
+    `select current_setting('server_version_num')::int as number, current_setting('server_version') as name`,
+  )
+  if (row!.number < POSTGRES_VERSION_MIN) throw new StartError(`PostgreSQL ${row!.name} is too old: Livedraw needs 15 or newer.`)
+  return row!.name
+}
+
+function entropyOf(config: Config, log: Log): RoundEntropy {
+  if (config.entropy.source === 'local') return localEntropy
+  return beaconEntropy(
+    drandSource({
+      relays: config.entropy.relays,
+      fetch: (url, options) => fetch(url, options),
+      clock: { now: () => systemClock.now().getTime(), timeout: (duration_ms) => AbortSignal.timeout(duration_ms) },
+      hash: NODE_HASH,
+      onDropped: (relay, round) => log.error({ relay, round }, 'a beacon relay gave an answer that does not verify'),
+    }),
+  )
+}
+
+/** After a change of SEED_KEYS: what an older key sealed is sealed again with the first one. */
+async function reseal(app: ReturnType<typeof makeApp>, directory: ReturnType<typeof makeDirectory>, log: Log): Promise<void> {
+  for (const { id } of await directory.all()) {
+    const count = await resealSeeds(app, id)
+    if (count > 0) log.info({ tenant: id, count }, 'seeds sealed again with the first key')
+  }
+}
+
+function readLoop(loop: ReturnType<typeof monitorEventLoopDelay>): number {
+  const p99_ms = loop.percentile(99) / 1e6
+  loop.reset()
+  return p99_ms
+}
+
+type BotDeps = {
+  app: ReturnType<typeof makeApp>
+  directory: ReturnType<typeof makeDirectory>
+  tokens: ReturnType<typeof makeTokens>
+  report: (where: string, error: unknown) => void
+}
+
+async function playBots(url: string, { app, directory, tokens, report }: BotDeps): Promise<Bots> {
+  const tenant = (await directory.byCode('demo'))!
+  const actor = systemActor(tenant.id)
+  const grant = (user_id: string) => app.run(actor, grantChances, { user_id, count: 50, reason: 'demo bot' })
+  return startBots({ url, tokens, count: BOT_COUNT, grant, report })
+}
+
+/** Runs the process: signals drain it, a deadline ends it, an uncaught exception drains it and says so. */
+async function main(): Promise<void> {
+  const config = readConfig()
+  const log = makeLog({ level: config.logLevel })
+  let running: Awaited<ReturnType<typeof start>> | undefined
+  let stopping: Promise<void> | undefined
+  const stop = (reason: string, exit_code: number) => {
+    stopping ??= (async () => {
+      log.info({ reason }, 'stopping')
+      setTimeout(() => {
+        log.error('the deadline for stopping has passed')
+        process.exit(1)
+      }, config.shutdown_deadline_ms).unref()
+      if (running) {
+        running.state.draining = true
+        await unwind(running.steps, config.shutdown_deadline_ms, log)
+      }
+      process.exit(exit_code)
+    })()
+  }
+  process.on('SIGTERM', () => stop('SIGTERM', 0))
+  process.on('SIGINT', () => stop('SIGINT', 0))
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'uncaught exception')
+    stop('uncaught exception', 1)
+  })
+  process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejection'))
+  running = await start(config, log)
+}
+
+if (import.meta.main) {
+  main().catch((error: unknown) => {
+    const known = [ConfigError, EmbeddedStartError, SchemaAheadError, KeyError, StartError].some((kind) => error instanceof kind)
+    process.stderr.write(`${known ? (error as Error).message : ((error as Error)?.stack ?? String(error))}\n`)
+    process.exit(error instanceof ConfigError ? 2 : 1)
+  })
+}
