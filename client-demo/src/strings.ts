@@ -107,6 +107,7 @@ const en = {
 
   'prizes.empty': 'Nothing here yet. What you win appears here.',
   'prizes.error': 'Your prizes could not be loaded.',
+  'prizes.locked_name': 'A locked prize',
   'prizes.expires': 'Expires {when}',
   'prizes.won': 'Won {when}',
   'prizes.check': 'Check',
@@ -199,6 +200,9 @@ const en = {
   'why.spectator_read_only': 'Spectators watch only. Open “Play” to take part.',
   'why.network': 'The server did not answer. Check your connection and try again.',
   'why.timeout': 'The answer takes long. It is asked for again by itself.',
+  'why.not_found': 'There is no such thing here. Check the link or the id.',
+  'why.invalid_input': 'The server cannot read this. Check the link or the id.',
+  'why.forbidden': 'This session has no right to do that.',
   'why.internal': 'Something went wrong on the server’s side. Try again in a moment.',
 
   'watch.players': 'players',

@@ -13,7 +13,6 @@ const CLIENT_SEED = /^[A-Za-z0-9_-]{8,64}$/
 
 export function FairnessPanel({ game, state }: { game: Game; state: GameState }) {
   const { pair, pair_refusal, view, revealed, my_spins } = state
-  const closed = new Set(revealed.map(({ commit_hash }) => commit_hash))
   return (
     <div class="fair">
       <p>{say('fair.lead')}</p>
@@ -60,7 +59,7 @@ export function FairnessPanel({ game, state }: { game: Game; state: GameState })
       {revealed.map((reveal) => (
         <RevealedSeed key={reveal.commit_hash} reveal={reveal} />
       ))}
-      <MySpins spins={my_spins} closed={closed} />
+      <MySpins spins={my_spins} />
       <section class="fair-box" aria-label={say('fair.checkpoint')}>
         <h3>{say('fair.checkpoint')}</h3>
         <CheckpointLine checkpoint={view?.checkpoint ?? ''} />
@@ -151,22 +150,22 @@ function RevealedSeed({ reveal: { commit_hash, server_seed, spins, doc } }: { re
   )
 }
 
-function MySpins({ spins, closed }: { spins: MySpin[]; closed: Set<string> }) {
+function MySpins({ spins }: { spins: MySpin[] }) {
   return (
     <section class="fair-box" aria-label={say('fair.my_spins')}>
       <h3>{say('fair.my_spins')}</h3>
       <p class="fine">{say(spins.length === 0 ? 'fair.my_spins_empty' : 'fair.my_spins_lead')}</p>
       <ul class="my-spins">
-        {spins.map(({ spin_id, nonce, name, commit_hash }) => (
+        {spins.map(({ spin_id, nonce, name, revealed }) => (
           <li key={spin_id}>
             <span class="my-spin-no">#{nonce}</span>
             <span class="my-spin-name">{name}</span>
             <a
-              class={closed.has(commit_hash) ? 'chip chip-good' : 'chip'}
+              class={revealed ? 'chip chip-good' : 'chip'}
               href={verifyAddress(spin_id)}
               aria-label={say('fair.spin_label', { n: nonce, name })}
             >
-              {say(closed.has(commit_hash) ? 'fair.spin_ready' : 'fair.spin_pending')}
+              {say(revealed ? 'fair.spin_ready' : 'fair.spin_pending')}
             </a>
           </li>
         ))}

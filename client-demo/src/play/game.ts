@@ -8,8 +8,10 @@ import {
   type Chances,
   type Commitment,
   type Guest,
+  type Page,
   type Rotated,
   type SeedPair,
+  type SpinRow,
   type Visit,
 } from '../shared/api.ts'
 import { keepCheckpoint } from '../shared/checkpoint.ts'
@@ -54,7 +56,14 @@ export type Result = {
   award: 'won' | 'lost' | 'substituted' | 'exhausted'
   prize_status: string | null
 }
-export type MySpin = { spin_id: string; nonce: number; name: string; won: boolean; commit_hash: string }
+export type MySpin = {
+  spin_id: string
+  nonce: number
+  name: string
+  won: boolean
+  commit_hash: string
+  revealed: boolean
+}
 export type Revealed = { commit_hash: string; server_seed: string; spins: number; doc: unknown }
 export type RoundResult = { round_id: string; round_no: number; segment: number; name: string }
 
@@ -99,10 +108,9 @@ export type Game = {
 /** What is sent again must be the same request, also after a reload: it is stored before it is sent. */
 type PendingSpin = { wheel: string; user_id: string; request_id: string; client_entropy: string }
 const PENDING_KEY = 'livedraw.pending-spin'
-const SPINS_KEY = 'livedraw.spins'
 const RESEND_MS = 2_000
-/** After so many the oldest are left to the server's own history. */
-const SPINS_KEPT_MAX = 50
+/** What the list of own spins shows; a wallet page will show all. */
+const SPINS_SHOWN_MAX = 50
 
 const readJson = <T>(key: string, otherwise: T): T => {
   try {
@@ -150,9 +158,7 @@ export function makeGame(tenant: string, wheel: string): Game {
     { game: wheel },
     async () => {
       const me = await guest(tenant)
-      if (get().guest?.user_id !== me.user_id) {
-        set({ guest: me, my_spins: readJson<MySpin[]>(`${SPINS_KEY}.${me.user_id}.${wheel}`, []) })
-      }
+      set({ guest: me })
       return me.token
     },
     { link: onLink, view: onView, ready: () => void onReady() },
@@ -190,7 +196,8 @@ export function makeGame(tenant: string, wheel: string): Game {
 
   async function onReady() {
     resend()
-    bringOwnSeed()
+    void bringOwnSeed()
+    void loadSpins()
     try {
       if (!has_visited) {
         const visit = await ask<Visit>('POST', `${API}/wheels/${encodeURIComponent(wheel)}/visits`, {
@@ -241,6 +248,7 @@ export function makeGame(tenant: string, wheel: string): Game {
     // A pair that decided nothing has nothing to check.
     const shown = revealed.spins > 0 && closed !== undefined ? [{ ...revealed, doc: closed.doc }] : []
     set({ pair, pair_refusal: null, revealed: [...shown, ...get().revealed] })
+    if (revealed.spins > 0) await loadSpins()
   }
 
   async function rotate(client_seed?: string): Promise<void> {
@@ -345,19 +353,34 @@ export function makeGame(tenant: string, wheel: string): Game {
     const { spin_id, nonce, won, commit_hash, prize_status } = answer
     const result: Result = { spin_id, nonce, won, name, rolled, award, prize_status }
     const my_spins = [
-      { spin_id, nonce, name, won, commit_hash },
+      { spin_id, nonce, name, won, commit_hash, revealed: false },
       ...get().my_spins.filter((each) => each.spin_id !== spin_id),
     ]
     set({
       spin: 'idle',
       result,
-      my_spins: my_spins.slice(0, SPINS_KEPT_MAX),
+      my_spins: my_spins.slice(0, SPINS_SHOWN_MAX),
       said: `${resultText(result)} ${count('spin.chances', answer.chances_left)}`,
       prize_version: get().prize_version + (won ? 1 : 0),
       ...(!get().is_round_turning && { highlighted: answer.segment }),
     })
-    sessionStorage.setItem(`${SPINS_KEY}.${get().guest?.user_id}.${wheel}`, JSON.stringify(get().my_spins))
     showFeed()
+  }
+
+  /** The server's own list, without what the wheel has not shown yet. A failure leaves the list as it was. */
+  async function loadSpins(): Promise<void> {
+    try {
+      const { data } = await ask<Page<SpinRow>>(
+        'GET',
+        `${API}/wheels/${encodeURIComponent(wheel)}/spins?mine=1&limit=${SPINS_SHOWN_MAX}`,
+        { token: token() },
+      )
+      if (get().spin === 'waiting') return
+      const shown = data.filter(({ spin_id }) => !held.has(spin_id))
+      set({ my_spins: shown.map(mySpinOf) })
+    } catch (error) {
+      console.info('own spins', asRefusal(error).code)
+    }
   }
 
   // Shared rounds
@@ -427,6 +450,10 @@ export function makeGame(tenant: string, wheel: string): Game {
       live.leave()
     },
   }
+}
+
+function mySpinOf({ spin_id, nonce, reward_label, won, commit_hash, revealed }: SpinRow): MySpin {
+  return { spin_id, nonce, name: reward_label, won, commit_hash, revealed }
 }
 
 /** The result as one sentence. */

@@ -1,6 +1,6 @@
 /** What there is to read beside the wheel: latest spins, my prizes, odds. */
 import { useEffect, useState } from 'preact/hooks'
-import { API, ask, type Odds, type Page, type Play } from '../shared/api.ts'
+import { API, ask, type Page, type Play, readOdds } from '../shared/api.ts'
 import { sliceColors } from '../shared/colors.ts'
 import type { RecentSpin, WheelView } from '../shared/live.ts'
 import { useLoaded } from '../shared/loading.ts'
@@ -36,18 +36,20 @@ export function Feed({ feed, view }: { feed: RecentSpin[]; view: WheelView }) {
   )
 }
 
-export function PrizesPanel({ state: { guest, prize_version } }: { state: GameState }) {
+export function PrizesPanel({ state: { guest, prize_version, my_spins } }: { state: GameState }) {
+  // A locked prize says nothing of itself; what the wheel showed is known all the same.
+  const nameOf = ({ prize_name, event_id }: Play) =>
+    prize_name ?? my_spins.find(({ spin_id }) => spin_id === event_id)?.name ?? say('prizes.locked_name')
   const { plays, cursor, refusal, more } = usePlays(guest?.token, prize_version)
   if (refusal !== null && plays === null)
     return <p class="empty">{`${say('prizes.error')} ${whyText(refusal)}`}</p>
   if (plays === null) return <p class="empty">{say('app.loading')}</p>
-  const won = plays.filter(({ is_winner }) => is_winner)
-  if (won.length === 0 && cursor === null) return <p class="empty">{say('prizes.empty')}</p>
+  if (plays.length === 0) return <p class="empty">{say('prizes.empty')}</p>
   return (
     <>
       <ul class="prizes" aria-label={say('tabs.prizes')}>
-        {won.map((play) => (
-          <Prize key={play.play_id} play={play} />
+        {plays.map((play) => (
+          <Prize key={play.play_id} play={play} name={nameOf(play)} />
         ))}
       </ul>
       {cursor !== null && (
@@ -59,14 +61,13 @@ export function PrizesPanel({ state: { guest, prize_version } }: { state: GameSt
   )
 }
 
-function Prize({ play }: { play: Play }) {
-  const { prize_name, display_value, prize_status, won_at, expires_at, event_id } = play
+function Prize({ play, name }: { play: Play; name: string }) {
+  const { display_value, prize_status, won_at, expires_at, event_id } = play
   const now_ms = serverClock.now()
-  const name = prize_name ?? ''
   return (
     <li class={`prize prize-${prize_status ?? 'none'}`}>
       <div class="prize-value" aria-hidden="true">
-        {display_value ?? '★'}
+        {display_value ?? '?'}
       </div>
       <div class="prize-text">
         <strong>{name}</strong>
@@ -97,7 +98,7 @@ function usePlays(token: string | undefined, prize_version: number): Plays & { m
     try {
       const page = await ask<Page<Play>>(
         'GET',
-        `${API}/me/plays?limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`,
+        `${API}/me/plays?won=1&limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`,
         {
           token,
         },
@@ -117,7 +118,7 @@ function usePlays(token: string | undefined, prize_version: number): Plays & { m
   return { ...plays, more: () => read(plays.cursor) }
 }
 
-export function OddsPanel({ wheel, view }: { wheel: string; view: WheelView }) {
+export function OddsPanel({ tenant, wheel, view }: { tenant: string; wheel: string; view: WheelView }) {
   const version_key = view.segments
     .map(({ slug, weight, exhausted }) => `${slug}:${weight}:${exhausted}`)
     .join()
@@ -125,10 +126,7 @@ export function OddsPanel({ wheel, view }: { wheel: string; view: WheelView }) {
     value: odds,
     refusal,
     reload,
-  } = useLoaded(
-    () => ask<Odds>('GET', `${API}/wheels/${encodeURIComponent(wheel)}/odds`),
-    [wheel, version_key],
-  )
+  } = useLoaded(() => readOdds(tenant, wheel), [tenant, wheel, version_key])
   if (odds === undefined) {
     if (refusal === undefined) return <p class="empty">{say('app.loading')}</p>
     return (

@@ -1,7 +1,9 @@
 /** One wheel for one player: the stage on one side, everything to read on the other. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { readOdds } from '../shared/api.ts'
 import { ARC_DEG_MIN } from '../shared/geometry.ts'
 import type { Round } from '../shared/live.ts'
+import { useLoaded } from '../shared/loading.ts'
 import { serverClock } from '../shared/server-clock.ts'
 import { useStore, useTick } from '../shared/store.ts'
 import { Announcer, Countdown, Crowd, Header, LinkPill, Refused, Tabs } from '../shared/ui.tsx'
@@ -18,6 +20,8 @@ export function PlayWheel({ tenant, wheel }: { tenant: string; wheel: string }) 
   useEffect(() => () => game.leave(), [game])
   const state = useStore(game.store)
   const { link, view } = state
+  const { value: odds } = useLoaded(() => readOdds(tenant, wheel), [tenant, wheel])
+  const name = odds?.wheel.wheel_name ?? wheel
 
   return (
     <>
@@ -41,8 +45,8 @@ export function PlayWheel({ tenant, wheel }: { tenant: string; wheel: string }) 
             <div class="round-slot">
               <RoundBar game={game} state={state} />
             </div>
-            <Stage game={game} state={state} wheel={wheel} />
-            <Side game={game} state={state} wheel={wheel} />
+            <Stage game={game} state={state} name={name} />
+            <Side game={game} state={state} tenant={tenant} wheel={wheel} />
           </>
         )}
       </main>
@@ -53,11 +57,11 @@ export function PlayWheel({ tenant, wheel }: { tenant: string; wheel: string }) 
 
 type Parts = { game: Game; state: GameState; wheel: string }
 
-function Stage({ game, state, wheel }: Parts) {
+function Stage({ game, state, name }: { game: Game; state: GameState; name: string }) {
   const view = state.view!
   return (
     <section class="stage" aria-label={say('app.play')}>
-      <h1 class="sr-only">{wheel}</h1>
+      <h1 class="stage-name">{name}</h1>
       <div
         class={state.spin === 'turning' || state.is_round_turning ? 'wheel-wrap is-turning' : 'wheel-wrap'}
       >
@@ -229,14 +233,14 @@ function RoundDoor({ game, round, joined }: { game: Game; round: Round; joined: 
   )
 }
 
-function Side({ game, state, wheel }: Parts) {
+function Side({ game, state, tenant, wheel }: Parts & { tenant: string }) {
   const [tab, setTab] = useState('live')
   const view = state.view!
   const wins = state.my_spins.filter(({ won }) => won).length
   const tabs = [
     { id: 'live', label: say('tabs.live'), panel: <LivePanel state={state} /> },
     { id: 'prizes', label: say('tabs.prizes'), badge: wins, panel: <PrizesPanel state={state} /> },
-    { id: 'odds', label: say('tabs.odds'), panel: <OddsPanel wheel={wheel} view={view} /> },
+    { id: 'odds', label: say('tabs.odds'), panel: <OddsPanel tenant={tenant} wheel={wheel} view={view} /> },
     { id: 'fairness', label: say('tabs.fairness'), panel: <FairnessPanel game={game} state={state} /> },
   ]
   return (

@@ -51,7 +51,7 @@ export type LobbyGame = {
   description?: string | null
 }
 export type Odds = {
-  wheel: string
+  wheel: { wheel_slug: string; wheel_name: string }
   config_version: number
   config_hash: string
   total_weight: number
@@ -74,6 +74,16 @@ export type Play = {
   expires_at: string | null
   event_id: string | null
 }
+export type SpinRow = {
+  spin_id: string
+  nonce: number
+  reward_label: string
+  reward_slug: string
+  won: boolean
+  commit_hash: string
+  revealed: boolean
+  award: { status: string; reward_slug: string | null }
+}
 export type Page<T> = { data: T[]; next_cursor: string | null }
 export type Commitment = { commit_hash: string; doc: unknown; jws: string }
 export type SeedPair = {
@@ -83,6 +93,10 @@ export type SeedPair = {
 export type Rotated = SeedPair & { revealed: { commit_hash: string; server_seed: string; spins: number } }
 export type Chances = { chances_left: number; next_expires_at?: string | null }
 export type Visit = Chances & { awarded: number }
+
+/** Name and exact odds of a wheel. */
+export const readOdds = (tenant: string, wheel: string): Promise<Odds> =>
+  ask<Odds>('GET', `${API}/wheels/${encodeURIComponent(wheel)}/odds?tenant=${encodeURIComponent(tenant)}`)
 
 /** Wheels of the lobby, whatever else it lists. */
 export async function lobbyWheels(tenant: string, token?: string): Promise<LobbyGame[]> {

@@ -2,7 +2,7 @@
 import { useEffect, useMemo } from 'preact/hooks'
 import { addressOf } from '../play/lobby.tsx'
 import { Feed } from '../play/panels.tsx'
-import { lobbyWheels } from '../shared/api.ts'
+import { lobbyWheels, readOdds } from '../shared/api.ts'
 import { useLoaded } from '../shared/loading.ts'
 import { whyText } from '../shared/refusal.ts'
 import { useStore } from '../shared/store.ts'
@@ -72,13 +72,14 @@ function Screen({ tenant, slug }: { tenant: string; slug: string }) {
 
 function Board({ state, tenant, slug }: { state: WatchState; tenant: string; slug: string }) {
   const view = state.view!
+  const { value: odds } = useLoaded(() => readOdds(tenant, slug), [tenant, slug])
   return (
     <>
       <section class="watch-stage" aria-label={say('app.watch')}>
         <Wheel segments={view.segments} landing={state.landing} highlighted={state.highlighted} />
       </section>
       <section class="watch-side">
-        <h1>{slugTitle(slug)}</h1>
+        <h1>{odds?.wheel.wheel_name ?? slug}</h1>
         <div class="watch-counts">
           <p>
             <strong>{numberText(view.players)}</strong> {say('watch.players')}
@@ -132,6 +133,3 @@ function Last({ state: { shown } }: { state: WatchState }) {
     </div>
   )
 }
-
-/** The room does not carry the wheel's name, its slug reads well enough: "summer-wheel" is "Summer wheel". */
-const slugTitle = (slug: string) => slug.replaceAll('-', ' ').replace(/^./, (first) => first.toUpperCase())
