@@ -66,6 +66,8 @@ export function makeLiveGame<Snapshot extends { version: number }>(
   let is_stopped = false
   let is_reading = false
   let is_behind = false
+  /** An event could not be folded: only a snapshot leads past it. */
+  let is_broken = false
   let gap_since_ms: number | null = null
   let read_not_before_ms = 0
   let checked_at_ms = 0
@@ -81,6 +83,7 @@ export function makeLiveGame<Snapshot extends { version: number }>(
     // A snapshot that is older than the state would tell the story backwards.
     if (snapshot.version < version) return
     fold.load(snapshot)
+    is_broken = false
     version = snapshot.version
     recent = []
     for (const seq of waiting.keys()) if (seq <= version) waiting.delete(seq)
@@ -99,11 +102,28 @@ export function makeLiveGame<Snapshot extends { version: number }>(
     return ready
   }
 
+  function foldReady(now_ms: number): GameEvent[] {
+    const ready = takeReady()
+    if (ready.length === 0) return ready
+    try {
+      fold.apply(ready)
+    } catch (error) {
+      report('live-game.fold', error)
+      is_broken = true
+      return []
+    }
+    version += ready.length
+    checked_at_ms = now_ms
+    gap_since_ms = null
+    recent = [...recent, ...ready].slice(-RECENT_MAX)
+    return ready
+  }
+
   function isReadDue(now_ms: number): boolean {
     if (waiting.size === 0) gap_since_ms = null
     else gap_since_ms ??= now_ms
     if (is_reading || is_stopped || now_ms < read_not_before_ms) return false
-    if (is_behind) return true
+    if (is_behind || is_broken) return true
     if (gap_since_ms !== null) return now_ms - gap_since_ms >= GAP_PATIENCE_MS
     return now_ms - checked_at_ms >= RECONCILE_MS
   }
@@ -113,14 +133,14 @@ export function makeLiveGame<Snapshot extends { version: number }>(
     checked_at_ms = now_ms
     read_not_before_ms = now_ms + RETRY_MS
     try {
-      const missed = await source.since(version)
+      const missed = is_broken ? { snapshot: await source.snapshot() } : await source.since(version)
       if (is_stopped) return
       is_behind = false
       gap_since_ms = null
       if ('snapshot' in missed) load(missed.snapshot)
       else offer(missed.events)
     } catch (error) {
-      report('live-game.since', error)
+      report('live-game.read', error)
     } finally {
       is_reading = false
     }
@@ -142,14 +162,7 @@ export function makeLiveGame<Snapshot extends { version: number }>(
     },
 
     tick(now_ms) {
-      const ready = takeReady()
-      if (ready.length > 0) {
-        fold.apply(ready)
-        version += ready.length
-        checked_at_ms = now_ms
-        gap_since_ms = null
-        recent = [...recent, ...ready].slice(-RECENT_MAX)
-      }
+      const ready = is_broken ? [] : foldReady(now_ms)
       if (isReadDue(now_ms)) void read(now_ms)
       return ready
     },

@@ -191,6 +191,7 @@ export function makeLobbyRoom({ app, auth, crowds, report, limits }: LobbyRoomDe
     }
 
     override onBeforeShutdown(): void {
+      if (this.clients.length === 0) return void this.disconnect(CloseCode.SERVER_SHUTDOWN)
       this.broadcast('notice', {
         code: 'shutting_down',
         message: 'The server restarts; join again in a moment.',

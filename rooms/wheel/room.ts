@@ -294,6 +294,7 @@ export function makeWheelRoom(deps: WheelRoomDeps) {
     }
 
     override onBeforeShutdown(): void {
+      if (this.clients.length === 0) return void this.disconnect(CloseCode.SERVER_SHUTDOWN)
       this.broadcast('notice', {
         code: 'shutting_down',
         message: 'The server restarts; join again in a moment.',

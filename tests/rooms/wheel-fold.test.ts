@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type Decoder, Encoder, Metadata, Reflection } from '@colyseus/schema'
 import fc from 'fast-check'
 import { type GameSource, makeLiveGame } from '../../rooms/live-game.ts'
+import { makeCrowds } from '../../rooms/spectators.ts'
 import {
   applyToWheel,
   loadWheel,
@@ -413,6 +414,29 @@ describe('following a game', () => {
     assert.deepEqual(game.tick(100), [])
   })
 
+  it('an event that cannot be folded is reported once, and a snapshot leads past it', async () => {
+    const { log, view, game, announce, reports } = aGame()
+    await game.start()
+    log.push(aSpin(1))
+    announce(anEvent(1, 'wheel.round_drawn', { landing: null }))
+    let now_ms = 0
+    const tick = () => {
+      now_ms += 50
+      game.tick(now_ms)
+      return game.version === log.length
+    }
+    await until('the snapshot to be loaded', tick)
+    assert.equal(reports.length, 1)
+    log.push(aSpin(2))
+    announce(log[1]!)
+    await until('the next event to be folded', tick)
+    assert.deepEqual(
+      view.state.recent.map((spin) => spin.spinId),
+      ['spin-2', 'spin-1'],
+    )
+    assert.equal(reports.length, 1)
+  })
+
   it('S1-53 answers what came after a version from memory, and asks the table for what is older', async () => {
     const { log, reads, game, announce } = aGame()
     log.push(aSpin(1), aSpin(2))
@@ -429,5 +453,25 @@ describe('following a game', () => {
     assert.deepEqual(reads, [])
     assert.deepEqual(await seqs(1), [2, 3, 4])
     assert.deepEqual(reads, [1])
+  })
+})
+
+describe('counting a crowd', () => {
+  it('P-31 10,000 viewers cost a look at each room and at nobody in it', () => {
+    const crowds = makeCrowds()
+    let looks = 0
+    const rooms = Array.from({ length: 10 }, () => ({
+      clients: {
+        get length() {
+          looks += 1
+          return 1_000
+        },
+      },
+    }))
+    const leave = rooms.map((room) => crowds.enter('t', 'g', 'spectators', room))
+    assert.deepEqual([crowds.of('t', 'g'), looks], [{ players: 0, spectators: 10_000 }, 10])
+    assert.deepEqual([crowds.of('u', 'g'), crowds.of('t', 'h')], Array(2).fill({ players: 0, spectators: 0 }))
+    for (const end of leave) end()
+    assert.deepEqual([crowds.of('t', 'g'), looks], [{ players: 0, spectators: 0 }, 10])
   })
 })

@@ -190,6 +190,15 @@ describe('playing in wheel rooms', () => {
     const early: any = await client.request('since', { version: 1 })
     assert.equal(early.events[0].seq, 2)
     assert.ok(Math.abs(early.server_time - stage.clock.now().getTime()) < 2_000)
+    await stage.inTenant(async (tx) => {
+      for (let i = 0; i < 201; i++) tx.emit({ gameId: wheelId, type: 'wheel.nothing', data: {} })
+    })
+    const long: any = await client.request('since', { version: 1 })
+    assert.equal(long.snapshot.recent[0].spin_id, spun[2].spin_id)
+    await until(
+      'the state to pass over events it does not know',
+      () => client.state.version === long.snapshot.version,
+    )
     await client.leave()
   })
 

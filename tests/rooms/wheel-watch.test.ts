@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { matchMaker } from '@colyseus/core'
 import { joinRaw, until } from './harness.ts'
-import { aRequest, refusalOf, type Stage, startStage } from './wheel-stage.ts'
+import { aRequest, refusalOf, roomOf, type Stage, startStage } from './wheel-stage.ts'
 
 describe('watching a wheel', () => {
   let stage: Stage
@@ -110,6 +110,13 @@ describe('watching a wheel', () => {
     )
     const player = await stage.play('ann-the-player')
     assert.notEqual(client.roomId, player.roomId)
+    assert.deepEqual(
+      [roomOf(client), roomOf(player)].map((room) => [room.patchRate, room.maxClients]),
+      [
+        [250, 2],
+        [50, 500],
+      ],
+    )
     await assert.rejects(
       stage.sdk().joinById(player.roomId, { game: 'summer', tenant: 'demo', spectate: true }),
       { code: 404 },
