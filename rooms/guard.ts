@@ -23,7 +23,7 @@ import { setupRoomPlugins } from '@colyseus/core/RoomPlugin'
 import { WebSocketTransport } from '@colyseus/ws-transport'
 import type { WebSocket } from 'ws'
 import { countPlace, countSeats, placesOf, unusedSeats, whenSeatGone } from './seats.ts'
-import { guardSockets, type WireLimits } from './wire.ts'
+import { guardSockets, sendPing, stagePing, type WireLimits } from './wire.ts'
 
 // ------------------------------------------------------------------------------------------- numbers
 
@@ -50,7 +50,7 @@ export type GuardLimits = {
   message_bytes_max: number
   fragments_max: number
   messages_per_second: number
-  /** Pings carry a number that only a reader can send back; a client is ended at the third one due. */
+  /** Pings carry a number that only a reader can send back. */
   ping_ms: number
   pings_unanswered_max: number
   /** How long the other side may take to answer a close frame. */
@@ -76,8 +76,8 @@ export const LIMITS: Readonly<GuardLimits> = {
   message_bytes_max: 16 * 1024,
   fragments_max: 64,
   messages_per_second: 20,
-  ping_ms: 4_000, // two unanswered pings and the third tick: gone after 8-12 s
-  pings_unanswered_max: 2,
+  ping_ms: 7_000, // each must be answered before the next: a reader may stall 6.5 s, a mute one is gone in 7-14 s
+  pings_unanswered_max: 1,
   close_ms: 5_000,
 }
 
@@ -512,6 +512,8 @@ export function isOriginAllowed(headers: Headers, origins: ReadonlySet<string>):
 }
 
 type PingedSocket = WebSocket & { unanswered?: string[] }
+/** A round of pings is spread over this many turns: 2,000 at once would hold the loop for 40 ms. */
+const PING_SLICES = 16
 
 /**
  * Stock pings are answered by any Pong, so a client that sends Pongs unasked lives for ever without reading a
@@ -519,31 +521,45 @@ type PingedSocket = WebSocket & { unanswered?: string[] }
  */
 class ReaderTransport extends WebSocketTransport {
   private readonly limits: GuardLimits
+  private readonly slices = Array.from({ length: PING_SLICES }, () => new Set<PingedSocket>())
 
   constructor(options: ConstructorParameters<typeof WebSocketTransport>[0], limits: GuardLimits) {
     super(options)
     this.limits = limits
+    let number = 0
     this.wss.on('connection', (socket: PingedSocket) => {
+      const slice = this.slices[number++ % PING_SLICES]!
+      slice.add(socket)
       socket.unanswered = []
       socket.on('pong', forgetAnswered)
+      socket.once('close', () => slice.delete(socket))
     })
   }
 
   protected override autoTerminateUnresponsiveClients(): void {
+    let at = 0
     this.pingInterval = setInterval(() => {
-      for (const socket of this.wss.clients as Set<PingedSocket>) this.ping(socket)
-    }, this.limits.ping_ms)
+      for (const socket of this.slices[at]!) sendPing(socket)
+      at = (at + 1) % PING_SLICES
+      for (const socket of this.slices[at]!) this.ping(socket)
+    }, this.limits.ping_ms / PING_SLICES)
   }
 
   private ping(socket: PingedSocket): void {
-    const unanswered = socket.unanswered ?? []
-    if (unanswered.length >= this.limits.pings_unanswered_max) {
-      socket.terminate()
+    if (this.isMute(socket)) {
+      // After a long turn the answer may be in the kernel, unread: it gets one round of reading.
+      setImmediate(() => {
+        if (this.isMute(socket)) socket.terminate()
+      })
       return
     }
     const payload = randomBytes(8)
-    unanswered.push(payload.toString('latin1'))
-    socket.ping(payload)
+    socket.unanswered!.push(payload.toString('latin1'))
+    stagePing(socket, payload)
+  }
+
+  private isMute(socket: PingedSocket): boolean {
+    return socket.unanswered!.length >= this.limits.pings_unanswered_max
   }
 }
 

@@ -128,6 +128,8 @@ class Outbox {
   /** When JOIN was sent, 0 once it is acknowledged. */
   join_sent_at = 0
   queued_before_join_bytes = 0
+  /** A ping that goes out with the next write. */
+  ping: Buffer | null = null
 
   constructor(client: WireClient) {
     this.client = client
@@ -147,7 +149,7 @@ const lateByRoom = new WeakMap<RoomInside, Set<Outbox>>()
 const FIRST_STATE_MS = 50
 const OUTBOX = Symbol('outbox')
 type WireClient = WebSocketClient & { [OUTBOX]?: Outbox }
-type SocketOwner = WebSocket & { _socket?: Socket | null }
+type SocketOwner = WebSocket & { _socket?: Socket | null; [OUTBOX]?: Outbox }
 
 const OPEN = 1
 const CLOSED = 3
@@ -266,11 +268,31 @@ export function frameOf(data: Uint8Array): Buffer {
   return frame
 }
 
+/**
+ * Pings a socket together with the next thing that it gets: a write of its own costs as much as a patch. What had
+ * nothing to go with is sent by `sendPing`, which the caller calls a little later.
+ */
+export function stagePing(ref: WebSocket, payload: Buffer): void {
+  const outbox = (ref as SocketOwner)[OUTBOX]
+  if (outbox === undefined) ref.ping(payload)
+  else outbox.ping = Buffer.concat([Buffer.from([0x89, payload.length]), payload])
+}
+
+/** Sends the ping that `stagePing` left with this socket, if it is still there. */
+export function sendPing(ref: WebSocket): void {
+  const { _socket: socket, [OUTBOX]: outbox } = ref as SocketOwner
+  if (outbox?.ping == null || ref.readyState !== OPEN || socket == null) return
+  const { ping } = outbox
+  outbox.ping = null
+  socket.write(ping)
+}
+
 function outboxOf(client: WireClient): Outbox {
   const known = client[OUTBOX]
   if (known !== undefined) return known
   const outbox = new Outbox(client)
   client[OUTBOX] = outbox
+  ;(client.ref as SocketOwner)[OUTBOX] = outbox
   outbox.progress_at = Date.now()
   live.add(outbox)
   return outbox
@@ -394,7 +416,11 @@ function write(outbox: Outbox, written?: (error?: Error) => void): void {
   if (ref.readyState !== OPEN || socket == null) return
   counts.writes += 1
   counts.frames += waiting.length
-  if (written === undefined) socket.write(waiting.whole())
+  if (outbox.ping !== null) {
+    const both = Buffer.concat([outbox.ping, waiting.whole()])
+    outbox.ping = null
+    socket.write(both, (error) => written?.(error ?? undefined))
+  } else if (written === undefined) socket.write(waiting.whole())
   else socket.write(waiting.whole(), (error) => written(error ?? undefined))
 }
 

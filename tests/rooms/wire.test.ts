@@ -391,7 +391,7 @@ describe('outgoing frames', () => {
 describe('pings', () => {
   let running: Running
   before(async () => {
-    running = await startGuarded({ table: TableRoom }, { limits: { ping_ms: 150 } })
+    running = await startGuarded({ table: TableRoom }, { limits: { ping_ms: 300 } })
   })
   after(() => running.close())
 
