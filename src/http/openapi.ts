@@ -148,7 +148,9 @@ export function codesOf(each: Route): ErrorCode[] {
     ...(each.roles === 'anyone' ? [] : (['forbidden'] as const)),
     ...(each.params ? (['not_found'] as const) : []),
     ...(each.query || writes ? (['invalid_input'] as const) : []),
-    ...(writes ? (['invalid_json', 'body_too_large', 'unsupported_media_type'] as const) : []),
+    ...(writes
+      ? (['invalid_json', 'body_too_large', 'length_required', 'unsupported_media_type'] as const)
+      : []),
     ...(each.once === 'required' ? (['idempotency_key_required'] as const) : []),
     ...(each.once
       ? (['idempotency_key_invalid', 'idempotency_key_reused', 'idempotency_in_progress'] as const)

@@ -290,12 +290,13 @@ async function bodyOf(
 
 /** The body as strict JSON, or undefined when there is none. */
 async function readJson(request: Request, response: Response): Promise<unknown> {
-  if (
-    Number(request.headers['content-length'] ?? 0) > 0 ||
-    request.headers['transfer-encoding'] !== undefined
-  ) {
-    refuseOtherMedia(request)
-  }
+  // A body without a length has no bound before it is read; the guard of the port says the same.
+  if (request.headers['transfer-encoding'] !== undefined) refuse('length_required')
+  const length = Number(request.headers['content-length'] ?? 0)
+  // Asked before reading: the reader answers only when it has swallowed what it refuses.
+  if (length > BODY_BYTES_MAX) refuse('body_too_large')
+  if (length === 0) return undefined
+  refuseOtherMedia(request)
   await new Promise<void>((resolve, reject) => {
     readRaw(request, response, (error?: unknown) => (error ? reject(error) : resolve()))
   })

@@ -204,7 +204,7 @@ async function ask(url: string, method: string, path: string, asked: Asked): Pro
   })
   const text = await response.text()
   let parsed: unknown = text
-  if (/json/.test(response.headers.get('content-type') ?? '')) parsed = JSON.parse(text)
+  if (text !== '' && /json/.test(response.headers.get('content-type') ?? '')) parsed = JSON.parse(text)
   return { status: response.status, headers: response.headers, text, body: parsed }
 }
 
