@@ -23,7 +23,7 @@ import { setupRoomPlugins } from '@colyseus/core/RoomPlugin'
 import { WebSocketTransport } from '@colyseus/ws-transport'
 import type { WebSocket } from 'ws'
 import { countPlace, countSeats, placesOf, unusedSeats, whenSeatGone } from './seats.ts'
-import { guardSockets, sendPing, stagePing, type WireLimits } from './wire.ts'
+import { guardSockets, sendPing, stagePing, type WireLimits, wasSentAway } from './wire.ts'
 
 // ------------------------------------------------------------------------------------------- numbers
 
@@ -917,7 +917,7 @@ const NETWORK_DROPS = new Set<number>([
  * the seat is kept. Do not await anything in onDrop (#950).
  */
 export function holdSeat(room: Room, client: Client, code: number | undefined, seconds: number): boolean {
-  if (!NETWORK_DROPS.has(code ?? 0)) return false
+  if (!NETWORK_DROPS.has(code ?? 0) || wasSentAway(client)) return false
   const wasJoined = (client as unknown as ClientPrivate)._enqueuedMessages === undefined
   const isDisposing = (room as unknown as RoomInside)._internalState === RoomInternalState.DISPOSING
   if (!wasJoined || isDisposing) return false

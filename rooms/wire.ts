@@ -148,7 +148,8 @@ const lateByRoom = new WeakMap<RoomInside, Set<Outbox>>()
 /** A joining client waits no longer than this for the next patch of a room that patches rarely. */
 const FIRST_STATE_MS = 50
 const OUTBOX = Symbol('outbox')
-type WireClient = WebSocketClient & { [OUTBOX]?: Outbox }
+const SENT_AWAY = Symbol('sent away')
+type WireClient = WebSocketClient & { [OUTBOX]?: Outbox; [SENT_AWAY]?: boolean }
 type SocketOwner = WebSocket & { _socket?: Socket | null; [OUTBOX]?: Outbox }
 
 const OPEN = 1
@@ -185,6 +186,7 @@ export function guardSockets(wanted: Partial<WireLimits> = {}): void {
   const leave = prototype.leave
   prototype.leave = function (this: WireClient, code, data) {
     const outbox = this[OUTBOX]
+    this[SENT_AWAY] = true
     if (outbox !== undefined) {
       outbox.is_held = false
       write(outbox)
@@ -238,6 +240,14 @@ function waitForState(room: RoomInside, outbox: Outbox): void {
 /** Figures of the process since its start; a copy. */
 export function wireCounts(): WireCounts {
   return { ...counts }
+}
+
+/**
+ * True once the server itself asked this client to leave. Its close code does not tell: a client that never
+ * answers the close frame ends with 1006, like one whose network failed.
+ */
+export function wasSentAway(client: Client): boolean {
+  return (client as unknown as WireClient)[SENT_AWAY] === true
 }
 
 /** Bytes that wait for this client at the moment, in our queue and in its socket. */

@@ -155,6 +155,7 @@ export class RawClient {
   is_gone = false
   bytes_read = 0
   answers_pings = true
+  answers_closes = true
   private rest: Buffer = Buffer.alloc(0)
   private wake: (() => void) | undefined
 
@@ -210,7 +211,10 @@ export class RawClient {
       const frame = { opcode: rest[0]! & 0x0f, data: rest.subarray(start, start + size) }
       this.rest = rest.subarray(start + size)
       if (frame.opcode === 9 && this.answers_pings) this.write(clientFrame(frame.data, 10))
-      if (frame.opcode === 8) this.close_code = frame.data.length >= 2 ? frame.data.readUInt16BE(0) : 1005
+      if (frame.opcode === 8) {
+        this.close_code = frame.data.length >= 2 ? frame.data.readUInt16BE(0) : 1005
+        if (this.answers_closes) this.write(clientFrame(frame.data, 8))
+      }
       this.frames.push(frame)
     }
   }
