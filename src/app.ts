@@ -35,7 +35,12 @@ export type App = {
   followLog(follower: (tenantId: string) => void): void
 }
 
-export type AppOptions = { database: Database; clock: Clock; keys: FairKeys; report: (where: string, error: unknown) => void }
+export type AppOptions = {
+  database: Database
+  clock: Clock
+  keys: FairKeys
+  report: (where: string, error: unknown) => void
+}
 
 /** Builds the application core on a database. */
 export function makeApp({ database, clock, keys, report }: AppOptions): App {
@@ -70,32 +75,36 @@ export function makeApp({ database, clock, keys, report }: AppOptions): App {
     run: runner.run,
 
     once: (actor, useCase, input, key) =>
-      runner.run(actor, async (tx, given: typeof input): Promise<Once> => {
-        const request_hash = inputHash(given)
-        const values = [actor.userId, key.endpoint, key.key]
-        const locked = await tx.one<{ locked: boolean }>(
-          `select pg_try_advisory_xact_lock(hashtextextended(concat_ws(E'\\n', app_tenant_id(), $1::text, $2::text, $3::text), 0)) as locked`,
-          values,
-        )
-        if (!locked!.locked) refuse('idempotency_in_progress', { retry_after_s: 1 })
+      runner.run(
+        actor,
+        async (tx, given: typeof input): Promise<Once> => {
+          const request_hash = inputHash(given)
+          const values = [actor.userId, key.endpoint, key.key]
+          const locked = await tx.one<{ locked: boolean }>(
+            `select pg_try_advisory_xact_lock(hashtextextended(concat_ws(E'\\n', app_tenant_id(), $1::text, $2::text, $3::text), 0)) as locked`,
+            values,
+          )
+          if (!locked!.locked) refuse('idempotency_in_progress', { retry_after_s: 1 })
 
-        const first = await tx.one<{ request_hash: string; status: number; answer: string }>(
-          'select request_hash, status, answer from idempotency_keys where principal = $1 and endpoint = $2 and key = $3',
-          values,
-        )
-        if (first !== undefined) {
-          if (first.request_hash !== request_hash) refuse('idempotency_key_reused')
-          return { status: first.status, body: first.answer, replayed: true }
-        }
+          const first = await tx.one<{ request_hash: string; status: number; answer: string }>(
+            'select request_hash, status, answer from idempotency_keys where principal = $1 and endpoint = $2 and key = $3',
+            values,
+          )
+          if (first !== undefined) {
+            if (first.request_hash !== request_hash) refuse('idempotency_key_reused')
+            return { status: first.status, body: first.answer, replayed: true }
+          }
 
-        const body = JSON.stringify((await useCase(tx, given)) ?? null)
-        await tx.rows(
-          `insert into idempotency_keys (principal, endpoint, key, state, request_hash, status, answer, created_at)
+          const body = JSON.stringify((await useCase(tx, given)) ?? null)
+          await tx.rows(
+            `insert into idempotency_keys (principal, endpoint, key, state, request_hash, status, answer, created_at)
            values ($1, $2, $3, 'done', $4, $5, $6, $7)`,
-          [...values, request_hash, key.status, body, tx.now],
-        )
-        return { status: key.status, body, replayed: false }
-      }, input),
+            [...values, request_hash, key.status, body, tx.now],
+          )
+          return { status: key.status, body, replayed: false }
+        },
+        input,
+      ),
 
     follow(tenantId, gameId, follower) {
       const topic = `${tenantId}/${gameId}`

@@ -26,14 +26,20 @@ export const ERRORS = {
   idempotency_key_invalid: { status: 400, title: 'An Idempotency-Key is 1-255 visible ASCII characters.' },
   idempotency_key_reused: { status: 422, title: 'This key was already used with another request.' },
   idempotency_in_progress: { status: 409, title: 'The first request with this key is still running.' },
-  precondition_required: { status: 428, title: 'A change needs an If-Match header with the ETag that was read.' },
+  precondition_required: {
+    status: 428,
+    title: 'A change needs an If-Match header with the ETag that was read.',
+  },
   precondition_failed: { status: 412, title: 'The row was changed since it was read.' },
   already_exists: { status: 409, title: 'Something with this key already exists.' },
   in_use: { status: 409, title: 'Something else still depends on this.' },
   // Availability
   unavailable: { status: 503, title: 'Temporarily unavailable; try again in a moment.' },
   shutting_down: { status: 503, title: 'The server is stopping; try again in a moment.' },
-  entropy_unavailable: { status: 503, title: 'The source of entropy cannot be reached, so no draw can be promised.' },
+  entropy_unavailable: {
+    status: 503,
+    title: 'The source of entropy cannot be reached, so no draw can be promised.',
+  },
   fairness_locked: { status: 503, title: 'The fairness self-test failed at start; games are locked.' },
   internal: { status: 500, title: 'Something went wrong on our side.' },
   // Games
@@ -51,7 +57,10 @@ export const ERRORS = {
   round_running: { status: 409, title: 'A shared spin is already running on this wheel.' },
   // Fairness
   seed_pair_not_found: { status: 404, title: 'There is no seed pair for this player and game yet.' },
-  seed_pair_replaced: { status: 409, title: 'The next commitment was replaced; look at the new one and choose a seed again.' },
+  seed_pair_replaced: {
+    status: 409,
+    title: 'The next commitment was replaced; look at the new one and choose a seed again.',
+  },
   client_seed_invalid: { status: 400, title: 'A client seed is 8-64 characters of A-Z, a-z, 0-9, _ and -.' },
   not_yet_revealed: { status: 409, title: 'The seed of this event is not revealed yet.' },
 } as const satisfies Record<string, { status: number; title: string }>
@@ -107,8 +116,14 @@ const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EN
 /** True for failures outside us that pass: the caller may try again with the same key. */
 export function isUnavailable(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
-  if (typeof code === 'string' && (UNAVAILABLE.test(code) || TIMEOUTS.has(code) || NETWORK.has(code))) return true
-  return typeof message === 'string' && /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|Cannot use a pool after calling end/.test(message)
+  if (typeof code === 'string' && (UNAVAILABLE.test(code) || TIMEOUTS.has(code) || NETWORK.has(code)))
+    return true
+  return (
+    typeof message === 'string' &&
+    /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|Cannot use a pool after calling end/.test(
+      message,
+    )
+  )
 }
 
 /**

@@ -9,7 +9,14 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { defineServer } from '@colyseus/core'
 import type { Request } from 'express'
-import { addressOf, colyseusLogger, installGuards, liveRoomCount, makeHttpServer, makeTransport } from '../rooms/guard.ts'
+import {
+  addressOf,
+  colyseusLogger,
+  installGuards,
+  liveRoomCount,
+  makeHttpServer,
+  makeTransport,
+} from '../rooms/guard.ts'
 import { guardOptionsOf, makeRooms } from '../rooms/index.ts'
 import { makeCrowds } from '../rooms/spectators.ts'
 import { wireCounts } from '../rooms/wire.ts'
@@ -57,7 +64,11 @@ type Step = { name: string; stop(deadline_ms: number): Promise<unknown> }
 /** A sentence for the person who starts the server; ends the process with 1 and no stack. */
 class StartError extends Error {}
 
-export async function start(config: Config, log: Log, started_at = performance.now()): Promise<{ steps: Step[]; state: { draining: boolean } }> {
+export async function start(
+  config: Config,
+  log: Log,
+  started_at = performance.now(),
+): Promise<{ steps: Step[]; state: { draining: boolean } }> {
   const steps: Step[] = []
   try {
     return await build(config, log, started_at, steps)
@@ -71,13 +82,16 @@ export async function start(config: Config, log: Log, started_at = performance.n
 export async function unwind(steps: readonly Step[], deadline_ms: number, log: Log): Promise<void> {
   const end = performance.now() + deadline_ms
   for (const step of [...steps].reverse()) {
-    await step.stop(Math.max(0, end - performance.now())).catch((err: unknown) => log.error({ err, step: step.name }, 'stopping failed'))
+    await step
+      .stop(Math.max(0, end - performance.now()))
+      .catch((err: unknown) => log.error({ err, step: step.name }, 'stopping failed'))
   }
 }
 
 async function build(config: Config, log: Log, started_at: number, steps: Step[]) {
   const report = (where: string, error: unknown) => log.error({ err: error, where }, 'failed')
-  const version = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version
+  const version = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string })
+    .version
   const loaded = loadKeys(config)
 
   const embedded = await openEmbedded(config, log, steps)
@@ -102,7 +116,13 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const faults = selfTest(NODE_HASH)
   if (faults.length > 0) log.fatal({ faults }, 'the fairness self-test failed; games are locked')
   const state = { migrated: true, fair: faults.length === 0, draining: false }
-  const wheel = makeWheel({ app, checkpoints, entropy: entropyOf(config, log), report, locked: () => !state.fair })
+  const wheel = makeWheel({
+    app,
+    checkpoints,
+    entropy: entropyOf(config, log),
+    report,
+    locked: () => !state.fair,
+  })
   await reseal(app, directory, log)
 
   const crowds = makeCrowds()
@@ -132,18 +152,44 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
       has_test_clock: config.has_test_clock,
       addressOf: (request: Request) => addressOf(request),
       routes: [
-        ...tenantRoutes({ app, auth, directory, tokens, instantiators: { wheel: makeWheelInstantiator(wheels) } }),
+        ...tenantRoutes({
+          app,
+          auth,
+          directory,
+          tokens,
+          instantiators: { wheel: makeWheelInstantiator(wheels) },
+        }),
         ...prizes.routes,
         ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),
         ...proofRoutes({ app, wheel, checkpoints, directory }),
       ],
       gauges: [
         { name: 'livedraw_rooms', help: 'Live rooms of this process.', read: liveRoomCount },
-        { name: 'livedraw_pool_waiting', help: 'Requests that wait for a database connection.', read: () => database.stats().waiting },
-        { name: 'livedraw_spins_waiting', help: 'Spins that wait for their batch.', read: () => wheel.stats().spins.waiting },
-        { name: 'livedraw_spins_total', help: 'Spins that went through a batch.', read: () => wheel.stats().spins.items },
-        { name: 'livedraw_spin_batches_total', help: 'Batches of spins.', read: () => wheel.stats().spins.batches },
-        { name: 'livedraw_event_loop_p99_ms', help: 'Delay of the event loop since the last scrape, 99th percentile.', read: () => readLoop(loop) },
+        {
+          name: 'livedraw_pool_waiting',
+          help: 'Requests that wait for a database connection.',
+          read: () => database.stats().waiting,
+        },
+        {
+          name: 'livedraw_spins_waiting',
+          help: 'Spins that wait for their batch.',
+          read: () => wheel.stats().spins.waiting,
+        },
+        {
+          name: 'livedraw_spins_total',
+          help: 'Spins that went through a batch.',
+          read: () => wheel.stats().spins.items,
+        },
+        {
+          name: 'livedraw_spin_batches_total',
+          help: 'Batches of spins.',
+          read: () => wheel.stats().spins.batches,
+        },
+        {
+          name: 'livedraw_event_loop_p99_ms',
+          help: 'Delay of the event loop since the last scrape, 99th percentile.',
+          read: () => readLoop(loop),
+        },
         ...Object.keys(wireCounts()).map((name) => ({
           name: `livedraw_wire_${name}`,
           help: `Outgoing frames: ${name.replaceAll('_', ' ')}.`,
@@ -166,7 +212,10 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
 
   const serverFile = join(config.dataDir, 'server.json')
   if (embedded) {
-    writeFileSync(serverFile, `${JSON.stringify({ pid: process.pid, url: base, started_at: new Date().toISOString() })}\n`)
+    writeFileSync(
+      serverFile,
+      `${JSON.stringify({ pid: process.pid, url: base, started_at: new Date().toISOString() })}\n`,
+    )
     steps.push({ name: 'server file', stop: async () => rmSync(serverFile, { force: true }) })
   }
   announce({
@@ -196,7 +245,8 @@ async function checkPostgres(database: Database): Promise<string> {
   const [row] = await database.query<{ number: number; name: string }>(
     `select current_setting('server_version_num')::int as number, current_setting('server_version') as name`,
   )
-  if (row!.number < POSTGRES_VERSION_MIN) throw new StartError(`PostgreSQL ${row!.name} is too old: Livedraw needs 15 or newer.`)
+  if (row!.number < POSTGRES_VERSION_MIN)
+    throw new StartError(`PostgreSQL ${row!.name} is too old: Livedraw needs 15 or newer.`)
   return row!.name
 }
 
@@ -206,15 +256,23 @@ function entropyOf(config: Config, log: Log): RoundEntropy {
     drandSource({
       relays: config.entropy.relays,
       fetch: (url, options) => fetch(url, options),
-      clock: { now: () => systemClock.now().getTime(), timeout: (duration_ms) => AbortSignal.timeout(duration_ms) },
+      clock: {
+        now: () => systemClock.now().getTime(),
+        timeout: (duration_ms) => AbortSignal.timeout(duration_ms),
+      },
       hash: NODE_HASH,
-      onDropped: (relay, round) => log.error({ relay, round }, 'a beacon relay gave an answer that does not verify'),
+      onDropped: (relay, round) =>
+        log.error({ relay, round }, 'a beacon relay gave an answer that does not verify'),
     }),
   )
 }
 
 /** After a change of SEED_KEYS: what an older key sealed is sealed again with the first one. */
-async function reseal(app: ReturnType<typeof makeApp>, directory: ReturnType<typeof makeDirectory>, log: Log): Promise<void> {
+async function reseal(
+  app: ReturnType<typeof makeApp>,
+  directory: ReturnType<typeof makeDirectory>,
+  log: Log,
+): Promise<void> {
   for (const { id } of await directory.all()) {
     const count = await resealSeeds(app, id)
     if (count > 0) log.info({ tenant: id, count }, 'seeds sealed again with the first key')
@@ -273,7 +331,9 @@ async function main(): Promise<void> {
 
 if (import.meta.main) {
   main().catch((error: unknown) => {
-    const known = [ConfigError, EmbeddedStartError, SchemaAheadError, KeyError, StartError].some((kind) => error instanceof kind)
+    const known = [ConfigError, EmbeddedStartError, SchemaAheadError, KeyError, StartError].some(
+      (kind) => error instanceof kind,
+    )
     process.stderr.write(`${known ? (error as Error).message : ((error as Error)?.stack ?? String(error))}\n`)
     process.exit(error instanceof ConfigError ? 2 : 1)
   })

@@ -51,7 +51,10 @@ export function isTimeZone(time_zone: string): boolean {
 function localOf(at: Date, time_zone: string): Local {
   const parts: Record<string, number> = {}
   for (const { type, value } of formatOf(time_zone).formatToParts(at)) parts[type] = Number(value)
-  const { year, month, day, hour, minute, second } = parts as Record<'year' | 'month' | 'day' | 'hour' | 'minute' | 'second', number>
+  const { year, month, day, hour, minute, second } = parts as Record<
+    'year' | 'month' | 'day' | 'hour' | 'minute' | 'second',
+    number
+  >
   return { ...dateOf(Date.UTC(year, month - 1, day)), second_of_day: hour * 3600 + minute * 60 + second }
 }
 
@@ -77,7 +80,11 @@ function instantOf(date: LocalDate, second_of_day: number, time_zone: string): D
   const wall = Date.UTC(date.year, date.month - 1, date.day) + second_of_day * 1000
   const offsetAt = (utc_ms: number) => {
     const local = localOf(new Date(utc_ms), time_zone)
-    return Date.UTC(local.year, local.month - 1, local.day) + local.second_of_day * 1000 - Math.floor(utc_ms / 1000) * 1000
+    return (
+      Date.UTC(local.year, local.month - 1, local.day) +
+      local.second_of_day * 1000 -
+      Math.floor(utc_ms / 1000) * 1000
+    )
   }
   const before = offsetAt(wall - DAY_MS)
   const after = offsetAt(wall + DAY_MS)
@@ -132,7 +139,8 @@ export function isOpen(schedule: Schedule, now: Date, time_zone: string): boolea
   const from = schedule.valid_from_time ? secondsOf(schedule.valid_from_time) : 0
   const until = schedule.valid_until_time ? secondsOf(schedule.valid_until_time) : DAY_S
   const local = localOf(now, time_zone)
-  if (from < until) return days.has(local.weekday) && local.second_of_day >= from && local.second_of_day < until
+  if (from < until)
+    return days.has(local.weekday) && local.second_of_day >= from && local.second_of_day < until
   // Over midnight: the window belongs to the day it began on.
   if (local.second_of_day >= from) return days.has(local.weekday)
   return local.second_of_day < until && days.has(shift(local, -1).weekday)

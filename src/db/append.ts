@@ -74,24 +74,38 @@ export async function append(
 
   const gameIds = [...new Set(events.map((event) => event.gameId))].sort()
   const counts = gameIds.map((gameId) => events.filter((event) => event.gameId === gameId).length)
-  const [heads] = await query<Heads>('select * from take_heads($1, $2, $3, $4)', [gameIds, counts, audit.length, fair.length], 'take_heads')
+  const [heads] = await query<Heads>(
+    'select * from take_heads($1, $2, $3, $4)',
+    [gameIds, counts, audit.length, fair.length],
+    'take_heads',
+  )
   if (heads === undefined) throw new Error(`tenant ${actor.tenantId} has no heads`)
 
   const at = now.toISOString()
   const numbered = numberEvents(events, gameIds, heads.game_seqs, actor.tenantId, at)
   const chained = chainAudit(audit, heads, actor, at)
   const logged = chainLog(fair, heads, at)
-  await query(WRITE, [
-    JSON.stringify(numbered.map((event, i) => eventRow(event, events[i]!, actor))),
-    JSON.stringify(chained.rows),
-    JSON.stringify(logged.rows),
-    chained.last,
-    logged.last,
-  ], 'append')
+  await query(
+    WRITE,
+    [
+      JSON.stringify(numbered.map((event, i) => eventRow(event, events[i]!, actor))),
+      JSON.stringify(chained.rows),
+      JSON.stringify(logged.rows),
+      chained.last,
+      logged.last,
+    ],
+    'append',
+  )
   return { events: numbered, logged: logged.events }
 }
 
-function numberEvents(events: PendingEvent[], gameIds: string[], before: number[], tenantId: string, at: string): GameEvent[] {
+function numberEvents(
+  events: PendingEvent[],
+  gameIds: string[],
+  before: number[],
+  tenantId: string,
+  at: string,
+): GameEvent[] {
   const next = new Map(gameIds.map((gameId, i) => [gameId, before[i]!]))
   return events.map(({ gameId, type, data }) => {
     const seq = next.get(gameId)! + 1

@@ -36,7 +36,11 @@ type Lane<I, O> = { busy: boolean; scheduled: boolean; queues: Map<string, Waiti
 /** Makes a batcher. Refuses `unavailable` when `waiting_max` items wait. */
 export function makeBatcher<I, O>(options: BatchOptions<I, O>): Batcher<I, O> {
   const { run, lane_count = LANE_COUNT, batch_size_max = BATCH_SIZE_MAX, waiting_max = WAITING_MAX } = options
-  const lanes: Lane<I, O>[] = Array.from({ length: lane_count }, () => ({ busy: false, scheduled: false, queues: new Map() }))
+  const lanes: Lane<I, O>[] = Array.from({ length: lane_count }, () => ({
+    busy: false,
+    scheduled: false,
+    queues: new Map(),
+  }))
   const counts = { waiting: 0, batches: 0, items: 0, singly: 0 }
 
   function schedule(lane: Lane<I, O>): void {
@@ -78,7 +82,10 @@ export function makeBatcher<I, O>(options: BatchOptions<I, O>): Batcher<I, O> {
     counts.items += members.length
     let verdicts: Verdict<O>[]
     try {
-      verdicts = await run(tenantId, members.map((member) => member.item))
+      verdicts = await run(
+        tenantId,
+        members.map((member) => member.item),
+      )
       if (verdicts.length !== members.length) throw new Error('a batch must answer each of its members')
     } catch (error) {
       if (members.length === 1) return members[0]!.reject(error)
@@ -96,7 +103,8 @@ export function makeBatcher<I, O>(options: BatchOptions<I, O>): Batcher<I, O> {
 
   return {
     submit(tenantId, laneKey, item) {
-      if (counts.waiting >= waiting_max) return Promise.reject(new Refusal('unavailable', { retry_after_s: 1 }))
+      if (counts.waiting >= waiting_max)
+        return Promise.reject(new Refusal('unavailable', { retry_after_s: 1 }))
       const lane = lanes[laneOf(laneKey, lane_count)]!
       return new Promise<O>((resolve, reject) => {
         const queue = lane.queues.get(tenantId)

@@ -37,7 +37,9 @@ export async function migrate(url: string, log: (message: string) => void = () =
 
 async function refuseIfAhead(client: pg.Client): Promise<void> {
   const known = new Set((await readdir(DIRECTORY)).map((file) => file.replace(/\.sql$/, '')))
-  const { rows } = await client.query<{ present: boolean }>(`select to_regclass('schema_migrations') is not null as present`)
+  const { rows } = await client.query<{ present: boolean }>(
+    `select to_regclass('schema_migrations') is not null as present`,
+  )
   if (!rows[0]!.present) return
   const applied = await client.query<{ name: string }>('select name from schema_migrations order by id')
   const unknown = applied.rows.map((row) => row.name).filter((name) => !known.has(name))

@@ -1,6 +1,7 @@
 /** The pool: every limit of waiting, and the listeners without which a stopped database ends the process. */
-import pg from 'pg'
+
 import type { PoolClient } from 'pg'
+import pg from 'pg'
 
 /** Money and counters are bigint in SQL. Counters fit a double exactly; money is read as text where it matters. */
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
@@ -37,7 +38,11 @@ export const POOL_LIMITS: PoolLimits = {
 }
 
 /** Opens a pool on `url` as the owner role; every use case steps down to `livedraw_app` inside its transaction. */
-export function openPool(url: string, onError: (error: Error) => void, limits: PoolLimits = POOL_LIMITS): Database {
+export function openPool(
+  url: string,
+  onError: (error: Error) => void,
+  limits: PoolLimits = POOL_LIMITS,
+): Database {
   const pool = new pg.Pool({
     connectionString: url,
     max: limits.connections_max,

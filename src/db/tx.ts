@@ -6,8 +6,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { PoolClient } from 'pg'
 import { jcs } from '../fairness/canonical.ts'
 import type { FairKeys } from '../proofs/keys.ts'
-import type { Database } from './pool.ts'
 import { type AuditEntry, append, type FairEvent, type LoggedFairEvent, type PendingEvent } from './append.ts'
+import type { Database } from './pool.ts'
 
 export type Role = 'player' | 'spectator' | 'creator' | 'operator' | 'service' | 'auditor' | 'platform'
 
@@ -163,7 +163,9 @@ export function makeRunner({ database, now, publish, logged: grown, keys }: Runn
         try {
           return await attempt(actor, useCase, input)
         } catch (error) {
-          const clashed = typeof (error as { code?: unknown }).code === 'string' && /^40/.test((error as { code: string }).code)
+          const clashed =
+            typeof (error as { code?: unknown }).code === 'string' &&
+            /^40/.test((error as { code: string }).code)
           if (!clashed || tries >= RETRY_COUNT_MAX) throw error
         }
       }
@@ -182,5 +184,7 @@ function beginText(tenantId: string): string {
 
 /** Hash of an input, for idempotency: the same request gives the same text whatever its key order. */
 export function inputHash(input: unknown): string {
-  return createHash('sha256').update(jcs(JSON.parse(JSON.stringify(input ?? null)))).digest('hex')
+  return createHash('sha256')
+    .update(jcs(JSON.parse(JSON.stringify(input ?? null))))
+    .digest('hex')
 }

@@ -28,15 +28,24 @@ export function startBots({ url, tokens, count, grant, report }: BotOptions): Bo
   const pause = (duration_ms: number) =>
     new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, duration_ms).unref()
-      stop.signal.addEventListener('abort', () => {
-        clearTimeout(timer)
-        resolve()
-      }, { once: true })
+      stop.signal.addEventListener(
+        'abort',
+        () => {
+          clearTimeout(timer)
+          resolve()
+        },
+        { once: true },
+      )
     })
 
   async function play(user_id: string): Promise<void> {
     const client = new Client(url)
-    const { token } = await tokens.sign({ sub: user_id, tenant: DEMO_TENANT, roles: ['player'], ttl_s: TOKEN_TTL_S })
+    const { token } = await tokens.sign({
+      sub: user_id,
+      tenant: DEMO_TENANT,
+      roles: ['player'],
+      ttl_s: TOKEN_TTL_S,
+    })
     client.auth.token = token
     const room: Room = await client.joinOrCreate('wheel', { game: DEMO_WHEEL })
     let gone = false
@@ -60,7 +69,8 @@ export function startBots({ url, tokens, count, grant, report }: BotOptions): Bo
   async function turn(room: Room, user_id: string): Promise<void> {
     const client_entropy = randomBytes(16).toString('hex')
     // Half of them wish the shared spin luck when one is open; a refusal is an ordinary answer.
-    if (randomInt(2) === 0) await room.request('join_round', { request_id: newId(), client_entropy }).catch(() => {})
+    if (randomInt(2) === 0)
+      await room.request('join_round', { request_id: newId(), client_entropy }).catch(() => {})
     await room.request('spin', { request_id: newId(), client_entropy }).catch(async (error: unknown) => {
       const { reason } = error as { reason?: { code?: string } }
       if (reason?.code === 'no_chances_left') await grant(user_id)

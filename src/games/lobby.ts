@@ -4,9 +4,22 @@ import type { Tx } from '../db/tx.ts'
 /** The stream's id where a game has its own. */
 export const LOBBY = 'lobby'
 
-export type LobbyWheel = { id: string; wheel_slug: string; wheel_name: string; wheel_status: string; is_public: boolean }
+export type LobbyWheel = {
+  id: string
+  wheel_slug: string
+  wheel_name: string
+  wheel_status: string
+  is_public: boolean
+}
 
-export type LobbyEntry = { game_id: string; kind: 'wheel'; slug: string; name: string; status: string; is_public: boolean }
+export type LobbyEntry = {
+  game_id: string
+  kind: 'wheel'
+  slug: string
+  name: string
+  status: string
+  is_public: boolean
+}
 
 /** A wheel as the lobby lists it. */
 export function lobbyEntry(wheel: LobbyWheel): LobbyEntry {

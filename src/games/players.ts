@@ -7,6 +7,7 @@ const ALPHABET = '23456789abcdefghjkmnpqrstuvwxyz'
 export function playerName(tenantId: string, userId: string): string {
   const digest = hash('sha256', `livedraw/player\n${tenantId}\n${userId}`, 'hex')
   let name = ''
-  for (let i = 0; i < 5; i++) name += ALPHABET[Number.parseInt(digest.slice(i * 4, i * 4 + 4), 16) % ALPHABET.length]
+  for (let i = 0; i < 5; i++)
+    name += ALPHABET[Number.parseInt(digest.slice(i * 4, i * 4 + 4), 16) % ALPHABET.length]
   return `player-${name}`
 }

@@ -83,7 +83,10 @@ const create = z
   })
   .meta({ id: 'PrizeCreate', example })
 
-const update = z.strictObject(fields).partial().meta({ id: 'PrizeUpdate', example: { stock: 100 } })
+const update = z
+  .strictObject(fields)
+  .partial()
+  .meta({ id: 'PrizeUpdate', example: { stock: 100 } })
 
 const shape = z
   .strictObject({
@@ -120,13 +123,18 @@ const STAFF: readonly Role[] = ['operator', 'service']
 /** A value has to mean something for its type. Refuses invalid_input. */
 function refuseBadValue(type: string, value: string | null): void {
   const bad = (detail: string): never => refuse('invalid_input', { errors: [{ pointer: '/value', detail }] })
-  if (type === 'discount_percentage' && !(value !== null && DECIMAL.test(value) && Number(value) > 0 && Number(value) <= 100)) {
+  if (
+    type === 'discount_percentage' &&
+    !(value !== null && DECIMAL.test(value) && Number(value) > 0 && Number(value) <= 100)
+  ) {
     bad('A percentage is a decimal above 0 and at most 100.')
   }
   const amounts = ['discount_fixed', 'wallet_credit', 'cash', 'free_bet', 'balance_boost']
-  if (amounts.includes(type) && !(value !== null && DECIMAL.test(value) && Number(value) > 0)) bad('This type needs an amount above 0.')
+  if (amounts.includes(type) && !(value !== null && DECIMAL.test(value) && Number(value) > 0))
+    bad('This type needs an amount above 0.')
   const counts = ['loyalty_points', 'coins', 'spin_chance']
-  if (counts.includes(type) && !(value !== null && WHOLE.test(value))) bad('This type needs a whole number above 0.')
+  if (counts.includes(type) && !(value !== null && WHOLE.test(value)))
+    bad('This type needs a whole number above 0.')
 }
 
 /** `/api/v1/prizes`. */
@@ -165,11 +173,18 @@ export function prizeResource(): MadeResource {
     shape,
     refusals: ['in_use'],
     beforeWrite(_tx: Tx, input, existing) {
-      refuseBadValue(input.type ?? existing?.['type'], input.value === undefined ? (existing?.['value'] ?? null) : input.value)
+      refuseBadValue(
+        input.type ?? existing?.['type'],
+        input.value === undefined ? (existing?.['value'] ?? null) : input.value,
+      )
       if (existing !== undefined && typeof input.stock === 'number' && input.stock < existing['won_count']) {
-        refuse('invalid_input', { errors: [{ pointer: '/stock', detail: `${existing['won_count']} were won already.` }] })
+        refuse('invalid_input', {
+          errors: [{ pointer: '/stock', detail: `${existing['won_count']} were won already.` }],
+        })
       }
-      const columns = Object.fromEntries(Object.entries(input).filter(([name]) => !(CONDITIONS as readonly string[]).includes(name)))
+      const columns = Object.fromEntries(
+        Object.entries(input).filter(([name]) => !(CONDITIONS as readonly string[]).includes(name)),
+      )
       const conditions = { ...existing?.['conditions'] }
       for (const name of CONDITIONS) {
         if (input[name] === null) delete conditions[name]
@@ -178,7 +193,8 @@ export function prizeResource(): MadeResource {
       return { ...columns, conditions, version: (existing?.['version'] ?? 0) + 1 }
     },
     async beforeRemove(tx, row) {
-      if (await isPrizeInUse(tx, row['id'])) refuse('in_use', { detail: 'A wheel still has this prize; take it off first.' })
+      if (await isPrizeInUse(tx, row['id']))
+        refuse('in_use', { detail: 'A wheel still has this prize; take it off first.' })
     },
     view({ conditions, ...row }) {
       return { ...row, ...Object.fromEntries(CONDITIONS.map((name) => [name, conditions[name] ?? null])) }

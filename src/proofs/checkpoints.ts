@@ -4,8 +4,8 @@
  */
 import type { App } from '../app.ts'
 import type { Tx, UseCase } from '../db/tx.ts'
-import { rootOf, type TreeState } from '../fairness/merkle.ts'
 import { toHex } from '../fairness/bytes.ts'
+import { rootOf, type TreeState } from '../fairness/merkle.ts'
 import { NODE_HASH } from '../node-hash.ts'
 import { systemActor } from '../system.ts'
 import { growTree, readTree } from './log.ts'
@@ -70,7 +70,10 @@ export function makeCheckpoints(app: App, report: (where: string, error: unknown
       work.set(tenantId, { running })
       return running
     }
-    current.next ??= current.running.then(noop, noop).then(() => run(tenantId)).finally(() => finish(tenantId))
+    current.next ??= current.running
+      .then(noop, noop)
+      .then(() => run(tenantId))
+      .finally(() => finish(tenantId))
     return current.next
   }
 
@@ -112,5 +115,9 @@ const noop = (): void => {}
 
 function signed(tx: Tx, tree: TreeState): CheckpointRow {
   const root = rootOf(tree, NODE_HASH)
-  return { log_size: tree.size, root: toHex(root), note: tx.keys.signCheckpoint({ origin: originOf(tx.actor.tenantId), size: tree.size, root }) }
+  return {
+    log_size: tree.size,
+    root: toHex(root),
+    note: tx.keys.signCheckpoint({ origin: originOf(tx.actor.tenantId), size: tree.size, root }),
+  }
 }

@@ -2,7 +2,15 @@
  * The two kinds of key that fairness stands on: those that seal seeds at rest (fair-1.md section 13) and the
  * one that signs what is published. Key material never leaves this file.
  */
-import { createCipheriv, createDecipheriv, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  randomBytes,
+  sign,
+} from 'node:crypto'
 import { jcs } from '../fairness/canonical.ts'
 import { type Checkpoint, signCheckpoint, verifierKey } from '../fairness/merkle.ts'
 import { NODE_HASH } from '../node-hash.ts'
@@ -37,7 +45,8 @@ export function parseSeedKeys(text: string): SeedKey[] {
     const at = part.indexOf(':')
     const kid = part.slice(0, at).trim()
     const key = Buffer.from(part.slice(at + 1).trim(), 'base64')
-    if (at < 1 || !/^[A-Za-z0-9_-]{1,32}$/.test(kid)) throw new Error('each part is kid:base64, kid of A-Z a-z 0-9 _ -')
+    if (at < 1 || !/^[A-Za-z0-9_-]{1,32}$/.test(kid))
+      throw new Error('each part is kid:base64, kid of A-Z a-z 0-9 _ -')
     if (key.length !== 32) throw new Error(`key ${kid} has ${key.length} bytes and needs 32`)
     return { kid, key }
   })
@@ -66,14 +75,20 @@ export function makeFairKeys(seedKeys: readonly SeedKey[], signingKey: KeyObject
       const iv = randomBytes(IV_BYTES)
       const cipher = createCipheriv('aes-256-gcm', first.key, iv).setAAD(associated(first.kid, bound))
       const sealed = Buffer.concat([cipher.update(seed), cipher.final()])
-      return ['v1', first.kid, ...[iv, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join('.')
+      return [
+        'v1',
+        first.kid,
+        ...[iv, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url')),
+      ].join('.')
     },
 
     open(sealed, bound) {
       const [version, used, iv, text, tag] = sealed.split('.')
       const key = byKid.get(used ?? '')
       if (version !== 'v1' || key === undefined) throw new Error(`no seed key with kid ${used}`)
-      const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(iv!, 'base64url')).setAAD(associated(used!, bound))
+      const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(iv!, 'base64url')).setAAD(
+        associated(used!, bound),
+      )
       decipher.setAuthTag(Buffer.from(tag!, 'base64url'))
       return Buffer.concat([decipher.update(Buffer.from(text!, 'base64url')), decipher.final()])
     },
@@ -91,6 +106,7 @@ export function makeFairKeys(seedKeys: readonly SeedKey[], signingKey: KeyObject
 /** Reads an Ed25519 private key in JWK form. Throws a sentence when it is something else. */
 export function parseSigningKey(text: string): KeyObject {
   const jwk = JSON.parse(text) as { kty?: string; crv?: string }
-  if (jwk.kty !== 'OKP' || jwk.crv !== 'Ed25519') throw new Error('the key must be an Ed25519 JWK (kty OKP, crv Ed25519)')
+  if (jwk.kty !== 'OKP' || jwk.crv !== 'Ed25519')
+    throw new Error('the key must be an Ed25519 JWK (kty OKP, crv Ed25519)')
   return createPrivateKey({ key: jwk as never, format: 'jwk' })
 }

@@ -1,7 +1,16 @@
 /** The public log as a Merkle tree: complete subtrees of every eighth level are stored, the rest is folded from them. */
 import type { Tx } from '../db/tx.ts'
 import { fromHex, toHex } from '../fairness/bytes.ts'
-import { append, consistencyProofFrom, type HashAt, inclusionProofFrom, merkleRoot, rootFrom, stateFrom, type TreeState } from '../fairness/merkle.ts'
+import {
+  append,
+  consistencyProofFrom,
+  type HashAt,
+  inclusionProofFrom,
+  merkleRoot,
+  rootFrom,
+  stateFrom,
+  type TreeState,
+} from '../fairness/merkle.ts'
 import { NODE_HASH } from '../node-hash.ts'
 import { insertNodes, loadLeafHashes, loadNodes } from './store.ts'
 
@@ -15,7 +24,10 @@ export function hashReader(tx: Tx): HashAt {
   return async (level, index) => {
     const stored = level - (level % STORED_EVERY)
     const width = 2 ** (level - stored)
-    const read = stored === 0 ? loadLeafHashes(tx, index * width, (index + 1) * width) : loadNodes(tx, stored, index * width, (index + 1) * width)
+    const read =
+      stored === 0
+        ? loadLeafHashes(tx, index * width, (index + 1) * width)
+        : loadNodes(tx, stored, index * width, (index + 1) * width)
     const hashes = await read
     if (hashes.length !== width) throw new Error(`the log has no complete subtree ${level}/${index}`)
     return merkleRoot(hashes.map(fromHex), NODE_HASH)

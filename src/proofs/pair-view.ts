@@ -11,7 +11,11 @@ export async function readPair(tx: Tx, { game_id }: { game_id: string }) {
   const next = rows.find((row) => row.seed_status === 'next')
   if (current === undefined || next === undefined) refuse('seed_pair_not_found')
   return {
-    current: { ...(await viewOf(tx, current)), client_seed: current.client_seed, next_nonce: current.next_nonce },
+    current: {
+      ...(await viewOf(tx, current)),
+      client_seed: current.client_seed,
+      next_nonce: current.next_nonce,
+    },
     next: await viewOf(tx, next),
   }
 }

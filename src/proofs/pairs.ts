@@ -9,10 +9,24 @@ import { jcs } from '../fairness/canonical.ts'
 import { type CommitDoc, commitHash, entrantHash, type Kind, seedHash } from '../fairness/commit.ts'
 import { newId } from '../ids.ts'
 import { NODE_HASH } from '../node-hash.ts'
-import { activateSeed, insertSeeds, loadHolders, loadPairsForUpdate, type NewSeed, revealSeeds, type SeedRow } from './store.ts'
+import {
+  activateSeed,
+  insertSeeds,
+  loadHolders,
+  loadPairsForUpdate,
+  type NewSeed,
+  revealSeeds,
+  type SeedRow,
+} from './store.ts'
 
 /** What a pair is bound to: a game's version and its canonical config text. */
-export type PairBinding = { gameId: string; kind: Kind; config_version: number; config_text: string; config_hash: string }
+export type PairBinding = {
+  gameId: string
+  kind: Kind
+  config_version: number
+  config_text: string
+  config_hash: string
+}
 
 export type PairRequest = { user_id: string; binding: PairBinding }
 
@@ -37,10 +51,12 @@ export async function ensurePairs(tx: Tx, requests: readonly PairRequest[]): Pro
   const stale = missing.flatMap(({ user_id, binding }) => kept.get(playerKey(binding.gameId, user_id)) ?? [])
   await reveal(tx, stale)
   const holders = new Map(
-    (await loadHolders(tx, missing.map(({ user_id, binding }) => ({ user_id, game_id: binding.gameId })))).map((row) => [
-      playerKey(row.game_id, row.user_id),
-      row,
-    ]),
+    (
+      await loadHolders(
+        tx,
+        missing.map(({ user_id, binding }) => ({ user_id, game_id: binding.gameId })),
+      )
+    ).map((row) => [playerKey(row.game_id, row.user_id), row]),
   )
   const made = missing.flatMap(({ user_id, binding }) => {
     const known = holders.get(playerKey(binding.gameId, user_id))
@@ -51,7 +67,9 @@ export async function ensurePairs(tx: Tx, requests: readonly PairRequest[]): Pro
     return [makeSeed(tx, binding, owner, seq + 1, 'active'), makeSeed(tx, binding, owner, seq + 2, 'next')]
   })
   await publishSeeds(tx, made)
-  for (const seed of made) if (seed.seed_status === 'active') tx.log({ type: 'client', commitHash: seed.commit_hash, clientSeed: '-' })
+  for (const seed of made)
+    if (seed.seed_status === 'active')
+      tx.log({ type: 'client', commitHash: seed.commit_hash, clientSeed: '-' })
   return missing.length
 }
 
@@ -64,13 +82,17 @@ export async function ensurePairs(tx: Tx, requests: readonly PairRequest[]): Pro
 export async function rotatePair(
   tx: Tx,
   input: { user_id: string; binding: PairBinding; client_seed: string; next_commit_hash: string },
-): Promise<{ revealed: { commit_hash: string; server_seed: string; spins: number }; closed_seed_id: string }> {
+): Promise<{
+  revealed: { commit_hash: string; server_seed: string; spins: number }
+  closed_seed_id: string
+}> {
   const { user_id, binding, client_seed, next_commit_hash } = input
   const rows = await loadPairsForUpdate(tx, [{ user_id, game_id: binding.gameId }])
   const current = rows.find((row) => row.seed_status === 'active')
   const next = rows.find((row) => row.seed_status === 'next')
   if (current === undefined || next === undefined) refuse('seed_pair_not_found')
-  if (next.commit_hash !== next_commit_hash || next.config_version !== binding.config_version) refuse('seed_pair_replaced')
+  if (next.commit_hash !== next_commit_hash || next.config_version !== binding.config_version)
+    refuse('seed_pair_replaced')
 
   const [revealed] = await reveal(tx, [current])
   await activateSeed(tx, next.id, client_seed)
@@ -83,26 +105,49 @@ export async function rotatePair(
     entity_id: next.id,
     new_values: { revealed: current.commit_hash, current: next.commit_hash, spins: current.next_nonce },
   })
-  return { revealed: { commit_hash: current.commit_hash, server_seed: revealed!.server_seed, spins: current.next_nonce }, closed_seed_id: current.id }
+  return {
+    revealed: {
+      commit_hash: current.commit_hash,
+      server_seed: revealed!.server_seed,
+      spins: current.next_nonce,
+    },
+    closed_seed_id: current.id,
+  }
 }
 
 /** Opens seeds and says so in the log, with the number of spins, so that a missing one shows. */
-export async function reveal(tx: Tx, seeds: readonly SeedRow[]): Promise<{ id: string; server_seed: string }[]> {
+export async function reveal(
+  tx: Tx,
+  seeds: readonly SeedRow[],
+): Promise<{ id: string; server_seed: string }[]> {
   if (seeds.length === 0) return []
   const opened = seeds.map((seed) => ({
     id: seed.id,
-    server_seed: tx.keys.open(seed.sealed_seed, { gameId: seed.game_id, seedHash: seed.seed_hash }).toString('hex'),
+    server_seed: tx.keys
+      .open(seed.sealed_seed, { gameId: seed.game_id, seedHash: seed.seed_hash })
+      .toString('hex'),
   }))
   await revealSeeds(tx, opened)
   seeds.forEach((seed, i) => {
-    tx.log({ type: 'reveal', commitHash: seed.commit_hash, serverSeed: opened[i]!.server_seed, count: seed.next_nonce })
+    tx.log({
+      type: 'reveal',
+      commitHash: seed.commit_hash,
+      serverSeed: opened[i]!.server_seed,
+      count: seed.next_nonce,
+    })
   })
   return opened
 }
 
 type Owner = { user_id: string; holder: string; holder_salt: string }
 
-function makeSeed(tx: Tx, binding: PairBinding, owner: Owner, seq: number, seed_status: 'active' | 'next'): NewSeed {
+function makeSeed(
+  tx: Tx,
+  binding: PairBinding,
+  owner: Owner,
+  seq: number,
+  seed_status: 'active' | 'next',
+): NewSeed {
   const { gameId, kind, config_version, config_text, config_hash } = binding
   const seed = tx.entropy(32)
   const hashed = seedHash(seed, NODE_HASH)
@@ -138,7 +183,8 @@ function makeSeed(tx: Tx, binding: PairBinding, owner: Owner, seq: number, seed_
 /** Stores commitments and puts each into the log. */
 async function publishSeeds(tx: Tx, seeds: readonly NewSeed[]): Promise<void> {
   await insertSeeds(tx, seeds)
-  for (const seed of seeds) tx.log({ type: 'commit', commitHash: seed.commit_hash, doc: JSON.parse(seed.doc) })
+  for (const seed of seeds)
+    tx.log({ type: 'commit', commitHash: seed.commit_hash, doc: JSON.parse(seed.doc) })
 }
 
 const playerKey = (gameId: string, user_id: string): string => `${gameId}\n${user_id}`

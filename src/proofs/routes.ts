@@ -1,24 +1,30 @@
 /** The public record: transcripts, commitments, the log and its proofs; and a player's own seed pair. */
 import { z } from 'zod'
+import type { App } from '../app.ts'
 import type { Actor } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
-import type { Wheel } from '../games/wheel/wheel.ts'
 import { readMonitor } from '../games/wheel/read.ts'
 import { shareText } from '../games/wheel/rules.ts'
 import { clientSeed, commitHashText } from '../games/wheel/schemas.ts'
+import type { Wheel } from '../games/wheel/wheel.ts'
 import { type Route, route } from '../http/route.ts'
+import { systemActor } from '../system.ts'
 import type { Directory } from '../tenants/directory.ts'
 import { type Checkpoints, originOf } from './checkpoints.ts'
 import { proveConsistency } from './log.ts'
 import { countUnrevealed, loadCommitment, loadLastCheckpoint, loadLog, loadSeedByCommit } from './store.ts'
 import { readPairReveal, readTranscript } from './transcripts.ts'
-import { systemActor } from '../system.ts'
-import type { App } from '../app.ts'
 
 const TAGS = ['Fairness']
 const UUID_TEXT = z.uuid()
 const LOG_PAGE_MAX = 1000
-const tenantQuery = { tenant: z.string().max(64).optional().meta({ example: 'demo', description: 'Tenant code; needed without a token.' }) }
+const tenantQuery = {
+  tenant: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ example: 'demo', description: 'Tenant code; needed without a token.' }),
+}
 const hash = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'
 const json = z.record(z.string(), z.unknown())
 const commitment = z.strictObject({ commit_hash: z.string(), seq: z.int(), doc: json, jws: z.string() })
@@ -26,7 +32,12 @@ const pairShape = {
   current: commitment.extend({ client_seed: z.string(), next_nonce: z.int() }),
   next: commitment,
 }
-const exampleCommitment = { commit_hash: hash, seq: 1, doc: { v: 1, kind: 'wheel', mode: 'pair', seq: 1 }, jws: 'eyJhbGciOiJFZERTQSJ9.e30.c2ln' }
+const exampleCommitment = {
+  commit_hash: hash,
+  seq: 1,
+  doc: { v: 1, kind: 'wheel', mode: 'pair', seq: 1 },
+  jws: 'eyJhbGciOiJFZERTQSJ9.e30.c2ln',
+}
 const examplePair = {
   current: { ...exampleCommitment, client_seed: '-', next_nonce: 3 },
   next: { ...exampleCommitment, seq: 2 },
@@ -52,7 +63,8 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
       method: 'get',
       path: '/api/v1/verify/{event_id}',
       summary: 'The transcript of a chance event',
-      description: 'Canonical JSON; its SHA-256 is the transcript hash. Without `serverSeed` the event awaits its reveal.',
+      description:
+        'Canonical JSON; its SHA-256 is the transcript hash. Without `serverSeed` the event awaits its reveal.',
       tags: TAGS,
       roles: 'anyone',
       params: z.strictObject({ event_id: UUID_TEXT }),
@@ -99,22 +111,26 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
       refusals: ['not_found'],
       run: ({ params }) =>
         anywhere((actor) =>
-          app.run(actor, async (tx, commit_hash: string) => {
-            const row = (await loadCommitment(tx, commit_hash)) ?? refuse('not_found')
-            const seed = await loadSeedByCommit(tx, commit_hash)
-            return {
-              commit_hash,
-              kind: row.kind,
-              game_id: row.game_id,
-              seq: row.seq,
-              doc: JSON.parse(row.doc),
-              config: JSON.parse(row.config),
-              jws: row.jws,
-              committed_at: row.created_at.toISOString(),
-              status: seed?.seed_status ?? 'beacon',
-              server_seed: seed?.server_seed ?? null,
-            }
-          }, params.hash),
+          app.run(
+            actor,
+            async (tx, commit_hash: string) => {
+              const row = (await loadCommitment(tx, commit_hash)) ?? refuse('not_found')
+              const seed = await loadSeedByCommit(tx, commit_hash)
+              return {
+                commit_hash,
+                kind: row.kind,
+                game_id: row.game_id,
+                seq: row.seq,
+                doc: JSON.parse(row.doc),
+                config: JSON.parse(row.config),
+                jws: row.jws,
+                committed_at: row.created_at.toISOString(),
+                status: seed?.seed_status ?? 'beacon',
+                server_seed: seed?.server_seed ?? null,
+              }
+            },
+            params.hash,
+          ),
         ),
     }),
     route({
@@ -124,9 +140,14 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
       tags: TAGS,
       roles: 'anyone',
       params: z.strictObject({ hash: commitHashText }),
-      answer: json.meta({ example: { v: 'fair/1', type: 'pair-reveal', spins: [{ nonce: 0, entropy: '-', result: 2 }] } }),
+      answer: json.meta({
+        example: { v: 'fair/1', type: 'pair-reveal', spins: [{ nonce: 0, entropy: '-', result: 2 }] },
+      }),
       refusals: ['not_found', 'not_yet_revealed'],
-      run: async ({ params }) => JSON.parse(await anywhere((actor) => app.run(actor, readPairReveal, { commit_hash: params.hash }))) as unknown,
+      run: async ({ params }) =>
+        JSON.parse(
+          await anywhere((actor) => app.run(actor, readPairReveal, { commit_hash: params.hash })),
+        ) as unknown,
     }),
     route({
       method: 'get',
@@ -141,35 +162,68 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
       }),
       answer: z
         .strictObject({ data: z.array(json), next_from: z.int().nullable(), unrevealed: z.int() })
-        .meta({ example: { data: [{ seq: 0, type: 'config', at: '2026-11-20T12:00:00.000Z' }], next_from: null, unrevealed: 0 } }),
+        .meta({
+          example: {
+            data: [{ seq: 0, type: 'config', at: '2026-11-20T12:00:00.000Z' }],
+            next_from: null,
+            unrevealed: 0,
+          },
+        }),
       run: async ({ query, visitor }) =>
-        app.run(await visitor(query.tenant), async (tx, { from, limit }: { from: number; limit: number }) => {
-          const rows = await loadLog(tx, from, limit + 1)
-          const open = await countUnrevealed(tx)
-          const page = rows.slice(0, limit)
-          return {
-            data: page.map((row) => JSON.parse(row.event)),
-            next_from: rows.length > limit ? from + limit : null,
-            unrevealed: open!.unrevealed,
-          }
-        }, query),
+        app.run(
+          await visitor(query.tenant),
+          async (tx, { from, limit }: { from: number; limit: number }) => {
+            const rows = await loadLog(tx, from, limit + 1)
+            const open = await countUnrevealed(tx)
+            const page = rows.slice(0, limit)
+            return {
+              data: page.map((row) => JSON.parse(row.event)),
+              next_from: rows.length > limit ? from + limit : null,
+              unrevealed: open!.unrevealed,
+            }
+          },
+          query,
+        ),
     }),
     route({
       method: 'get',
       path: '/api/v1/fairness/checkpoint',
       summary: 'The newest signed checkpoint of the log',
-      description: 'A C2SP signed note. `verifier_key` opens it; take that key from elsewhere to trust it more.',
+      description:
+        'A C2SP signed note. `verifier_key` opens it; take that key from elsewhere to trust it more.',
       tags: TAGS,
       roles: 'anyone',
       query: z.strictObject(tenantQuery),
       answer: z
-        .strictObject({ origin: z.string(), size: z.int(), root: z.string(), note: z.string(), verifier_key: z.string() })
-        .meta({ example: { origin: 'livedraw/t', size: 12, root: hash, note: 'livedraw/t\n12\n…', verifier_key: 'livedraw/t+ab12cd34+AQ…' } }),
+        .strictObject({
+          origin: z.string(),
+          size: z.int(),
+          root: z.string(),
+          note: z.string(),
+          verifier_key: z.string(),
+        })
+        .meta({
+          example: {
+            origin: 'livedraw/t',
+            size: 12,
+            root: hash,
+            note: 'livedraw/t\n12\n…',
+            verifier_key: 'livedraw/t+ab12cd34+AQ…',
+          },
+        }),
       run: async ({ query, visitor }) => {
         const actor = await visitor(query.tenant)
-        const row = (await app.run(actor, (tx) => loadLastCheckpoint(tx), undefined)) ?? (await checkpoints.make(actor.tenantId))
+        const row =
+          (await app.run(actor, (tx) => loadLastCheckpoint(tx), undefined)) ??
+          (await checkpoints.make(actor.tenantId))
         const origin = originOf(actor.tenantId)
-        return { origin, size: row.log_size, root: row.root, note: row.note, verifier_key: app.keys.verifierKey(origin) }
+        return {
+          origin,
+          size: row.log_size,
+          root: row.root,
+          note: row.note,
+          verifier_key: app.keys.verifierKey(origin),
+        }
       },
     }),
     route({
@@ -183,15 +237,23 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
         from: z.coerce.number().int().min(1).meta({ example: 8 }),
         to: z.coerce.number().int().min(1).meta({ example: 12 }),
       }),
-      answer: z.strictObject({ from: z.int(), to: z.int(), proof: z.array(z.string()) }).meta({ example: { from: 8, to: 12, proof: [hash] } }),
+      answer: z
+        .strictObject({ from: z.int(), to: z.int(), proof: z.array(z.string()) })
+        .meta({ example: { from: 8, to: 12, proof: [hash] } }),
       run: async ({ query, visitor }) =>
-        app.run(await visitor(query.tenant), async (tx, { from, to }: { from: number; to: number }) => {
-          const size = (await loadLastCheckpoint(tx))?.log_size ?? 0
-          if (from > to || to > size) {
-            refuse('invalid_input', { errors: [{ pointer: '/to', detail: `Sizes must satisfy from <= to <= ${size}.` }] })
-          }
-          return { from, to, proof: await proveConsistency(tx, from, to) }
-        }, query),
+        app.run(
+          await visitor(query.tenant),
+          async (tx, { from, to }: { from: number; to: number }) => {
+            const size = (await loadLastCheckpoint(tx))?.log_size ?? 0
+            if (from > to || to > size) {
+              refuse('invalid_input', {
+                errors: [{ pointer: '/to', detail: `Sizes must satisfy from <= to <= ${size}.` }],
+              })
+            }
+            return { from, to, proof: await proveConsistency(tx, from, to) }
+          },
+          query,
+        ),
     }),
     route({
       method: 'get',
@@ -205,13 +267,35 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
           wheel: z.string(),
           config_version: z.int(),
           spins: z.int(),
-          segments: z.array(z.strictObject({ reward_slug: z.string(), share: z.string(), expected: z.string(), observed: z.int() })),
+          segments: z.array(
+            z.strictObject({
+              reward_slug: z.string(),
+              share: z.string(),
+              expected: z.string(),
+              observed: z.int(),
+            }),
+          ),
         })
-        .meta({ example: { wheel: 'summer-wheel', config_version: 1, spins: 10, segments: [{ reward_slug: 'ten', share: '10%', expected: '1.00', observed: 2 }] } }),
+        .meta({
+          example: {
+            wheel: 'summer-wheel',
+            config_version: 1,
+            spins: 10,
+            segments: [{ reward_slug: 'ten', share: '10%', expected: '1.00', observed: 2 }],
+          },
+        }),
       rate: { points: 60, duration_s: 60 },
       refusals: ['game_not_found'],
       run: async ({ query, visitor }) => {
-        const { wheel: head, version, observed, spins } = await app.run(await visitor(query.tenant), readMonitor, { game: query.wheel, versions: wheel.versions })
+        const {
+          wheel: head,
+          version,
+          observed,
+          spins,
+        } = await app.run(await visitor(query.tenant), readMonitor, {
+          game: query.wheel,
+          versions: wheel.versions,
+        })
         return {
           wheel: head.wheel_slug,
           config_version: version.config_version,
@@ -229,7 +313,8 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
       method: 'get',
       path: '/api/v1/fairness/seed-pair',
       summary: "The caller's current and next commitment on a wheel",
-      description: 'Both are logged and checkpointed before they are shown. Make the client seed after you have seen `next`.',
+      description:
+        'Both are logged and checkpointed before they are shown. Make the client seed after you have seen `next`.',
       tags: TAGS,
       roles: ['player'],
       query: z.strictObject({ wheel: z.string().max(64).meta({ example: 'summer-wheel' }) }),
@@ -244,16 +329,32 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
       tags: TAGS,
       roles: ['player'],
       body: z
-        .strictObject({ wheel: z.string().max(64), client_seed: clientSeed, next_commit_hash: commitHashText.optional() })
-        .meta({ example: { wheel: 'summer-wheel', client_seed: '00112233445566778899aabbccddeeff', next_commit_hash: hash } }),
+        .strictObject({
+          wheel: z.string().max(64),
+          client_seed: clientSeed,
+          next_commit_hash: commitHashText.optional(),
+        })
+        .meta({
+          example: {
+            wheel: 'summer-wheel',
+            client_seed: '00112233445566778899aabbccddeeff',
+            next_commit_hash: hash,
+          },
+        }),
       answer: z
-        .strictObject({ ...pairShape, revealed: z.strictObject({ commit_hash: z.string(), server_seed: z.string(), spins: z.int() }) })
+        .strictObject({
+          ...pairShape,
+          revealed: z.strictObject({ commit_hash: z.string(), server_seed: z.string(), spins: z.int() }),
+        })
         .meta({ example: { ...examplePair, revealed: { commit_hash: hash, server_seed: hash, spins: 3 } } }),
       rate: { points: 30, duration_s: 60 },
       refusals: ['game_not_found', 'wheel_not_published', 'seed_pair_replaced'],
       run: ({ actor, body }) => {
         const { wheel: game, client_seed, next_commit_hash } = body
-        return wheel.rotate(actor, game, { client_seed, ...(next_commit_hash !== undefined && { next_commit_hash }) })
+        return wheel.rotate(actor, game, {
+          client_seed,
+          ...(next_commit_hash !== undefined && { next_commit_hash }),
+        })
       },
     }),
   ]

@@ -85,7 +85,15 @@ export async function insertSeeds(tx: Tx, seeds: readonly NewSeed[]): Promise<vo
 /** A commitment without a seed of ours (mode beacon). */
 export async function insertCommitment(
   tx: Tx,
-  row: { commit_hash: string; kind: string; game_id: string; seq: number; doc: string; config: string; jws: string },
+  row: {
+    commit_hash: string
+    kind: string
+    game_id: string
+    seq: number
+    doc: string
+    config: string
+    jws: string
+  },
 ): Promise<void> {
   await tx.rows(
     `insert into fair_commitments (commit_hash, kind, game_id, seq, doc, config, jws, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
@@ -94,7 +102,10 @@ export async function insertCommitment(
 }
 
 /** Opens seeds to the public, for ever. */
-export async function revealSeeds(tx: Tx, seeds: readonly { id: string; server_seed: string }[]): Promise<void> {
+export async function revealSeeds(
+  tx: Tx,
+  seeds: readonly { id: string; server_seed: string }[],
+): Promise<void> {
   await tx.rows(
     `update fair_seeds s set seed_status = 'revealed', server_seed = r.server_seed,
             revealed_at = greatest($2::timestamptz, s.committed_at + interval '1 millisecond',
@@ -115,7 +126,16 @@ export async function activateSeed(tx: Tx, id: string, client_seed: string): Pro
   )
 }
 
-export type CommitmentRow = { commit_hash: string; kind: string; game_id: string; seq: number; doc: string; config: string; jws: string; created_at: Date }
+export type CommitmentRow = {
+  commit_hash: string
+  kind: string
+  game_id: string
+  seq: number
+  doc: string
+  config: string
+  jws: string
+  created_at: Date
+}
 
 export function loadCommitment(tx: Tx, commit_hash: string) {
   return tx.one<CommitmentRow>(
@@ -149,13 +169,21 @@ export function loadStaleSeedsForUpdate(tx: Tx, kid: string, limit: number) {
 }
 
 export async function resealSeed(tx: Tx, id: string, sealed_seed: string): Promise<void> {
-  await tx.rows('update fair_seeds set sealed_seed = $2, updated_at = $3 where id = $1', [id, sealed_seed, tx.now])
+  await tx.rows('update fair_seeds set sealed_seed = $2, updated_at = $3 where id = $1', [
+    id,
+    sealed_seed,
+    tx.now,
+  ])
 }
 
 export type LogRow = { seq: number; event: string; leaf_hash: string }
 
 export function loadLog(tx: Tx, from: number, limit: number) {
-  return tx.rows<LogRow>('select seq, event, leaf_hash from fair_log where seq >= $1 order by seq limit $2', [from, limit], 'log_page')
+  return tx.rows<LogRow>(
+    'select seq, event, leaf_hash from fair_log where seq >= $1 order by seq limit $2',
+    [from, limit],
+    'log_page',
+  )
 }
 
 /** The log's event of one outcome: a spin by its nonce, anything else by its type. */
@@ -187,7 +215,10 @@ export async function loadNodes(tx: Tx, level: number, from: number, to: number)
   return rows.map((row) => row.hash)
 }
 
-export async function insertNodes(tx: Tx, nodes: readonly { level: number; node_index: number; hash: string }[]): Promise<void> {
+export async function insertNodes(
+  tx: Tx,
+  nodes: readonly { level: number; node_index: number; hash: string }[],
+): Promise<void> {
   await tx.rows(
     `insert into fair_log_nodes (level, node_index, hash)
      select level, node_index, hash from json_to_recordset($1::json) as r(level smallint, node_index bigint, hash text)
@@ -203,7 +234,11 @@ export async function loadLogSize(tx: Tx): Promise<number> {
 export type CheckpointRow = { log_size: number; root: string; note: string }
 
 export function loadLastCheckpoint(tx: Tx) {
-  return tx.one<CheckpointRow>('select log_size, root, note from fair_checkpoints order by log_size desc limit 1', [], 'last_checkpoint')
+  return tx.one<CheckpointRow>(
+    'select log_size, root, note from fair_checkpoints order by log_size desc limit 1',
+    [],
+    'last_checkpoint',
+  )
 }
 
 export async function insertCheckpoint(tx: Tx, row: CheckpointRow): Promise<void> {
@@ -290,4 +325,3 @@ export function loadPairSpins(tx: Tx, seedId: string) {
     [seedId],
   )
 }
-

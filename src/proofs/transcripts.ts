@@ -64,7 +64,11 @@ async function roundTranscript(tx: Tx, round: RoundProofRow): Promise<Transcript
     commit: { doc, hash: round.commit_hash, jws: round.jws },
     config,
     roundNo: round.round_no,
-    entries: { root: round.entries_root!, n: round.leaves.length, list: round.leaves.map((leaf) => JSON.parse(leaf) as Leaf) },
+    entries: {
+      root: round.entries_root!,
+      n: round.leaves.length,
+      list: round.leaves.map((leaf) => JSON.parse(leaf) as Leaf),
+    },
     ...(round.beacon && { beacon: round.beacon }),
     ...(round.server_seed && { serverSeed: round.server_seed }),
     ctx: round.ctx!,
@@ -74,7 +78,11 @@ async function roundTranscript(tx: Tx, round: RoundProofRow): Promise<Transcript
   }
 }
 
-function revealedPart(server_seed: string | null, config: Config, ctx: string): Pick<Transcript, 'serverSeed' | 'draws'> {
+function revealedPart(
+  server_seed: string | null,
+  config: Config,
+  ctx: string,
+): Pick<Transcript, 'serverSeed' | 'draws'> {
   if (server_seed === null) return {}
   return { serverSeed: server_seed, draws: drawsOf('wheel', config, server_seed, ctx) }
 }
@@ -112,4 +120,3 @@ export async function readPairReveal(tx: Tx, { commit_hash }: { commit_hash: str
   }
   return jcs(reveal)
 }
-

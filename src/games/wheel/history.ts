@@ -1,8 +1,8 @@
 /** A player's own past: spins, chances, plays. Newest first, in pages. */
 import type { Tx } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
-import { loadGrantPage, loadPlayPage, loadSpinPage, loadWheel, type PlayRow } from './store.ts'
 import type { SpinAnswer } from './spin.ts'
+import { loadGrantPage, loadPlayPage, loadSpinPage, loadWheel, type PlayRow } from './store.ts'
 
 type Page = { limit: number; cursor?: string }
 
@@ -13,7 +13,8 @@ const encode = (place: Place): string => Buffer.from(`${place.at} ${place.id}`).
 function decode(cursor: string | undefined): Place | null {
   if (cursor === undefined) return null
   const [at, id] = Buffer.from(cursor, 'base64url').toString().split(' ')
-  if (at === undefined || id === undefined || Number.isNaN(Date.parse(at)) || !/^[0-9a-f-]{36}$/.test(id)) return refuseCursor()
+  if (at === undefined || id === undefined || Number.isNaN(Date.parse(at)) || !/^[0-9a-f-]{36}$/.test(id))
+    return refuseCursor()
   return { at, id }
 }
 

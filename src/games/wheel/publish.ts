@@ -7,7 +7,16 @@ import { ProbabilityGap } from '../../fairness/rolls.ts'
 import { NODE_HASH } from '../../node-hash.ts'
 import { nextOpening } from '../../schedule.ts'
 import { tellLobby } from '../lobby.ts'
-import { rangesOf, type Segment, SEGMENT_COUNT_MAX, shareText, type SpinConfig, totalOf, type WheelConfig, wheelConfigOf } from './rules.ts'
+import {
+  rangesOf,
+  SEGMENT_COUNT_MAX,
+  type Segment,
+  type SpinConfig,
+  shareText,
+  totalOf,
+  type WheelConfig,
+  wheelConfigOf,
+} from './rules.ts'
 import { spinConfigSchema } from './schemas.ts'
 import {
   insertRewardTable,
@@ -25,9 +34,22 @@ import {
 /** What a spin pair promises: fixed before play by the operator, who cannot change it (fair-1.md section 8). */
 export const PAIR_TRUST: TrustLabel = 'commit'
 
-export type SegmentView = { slug: string; label: string; color: string | null; weight: number; share: string; exhausted: boolean }
+export type SegmentView = {
+  slug: string
+  label: string
+  color: string | null
+  weight: number
+  share: string
+  exhausted: boolean
+}
 
-export type PublishAnswer = { wheel_id: string; config_version: number; config_hash: string; total_weight: number; segments: SegmentView[] }
+export type PublishAnswer = {
+  wheel_id: string
+  config_version: number
+  config_hash: string
+  total_weight: number
+  segments: SegmentView[]
+}
 
 /**
  * Publishes what the wheel's rows say now as its next version and puts it live.
@@ -73,7 +95,12 @@ function addDecimals(texts: readonly string[]): string {
   return `${digits.slice(0, -9)}.${digits.slice(-9)}`
 }
 
-async function putVersion(tx: Tx, wheel: WheelRow, rewards: readonly RewardTableRow[], action: string): Promise<PublishAnswer> {
+async function putVersion(
+  tx: Tx,
+  wheel: WheelRow,
+  rewards: readonly RewardTableRow[],
+  action: string,
+): Promise<PublishAnswer> {
   const config = draftConfig(wheel, rewards)
   const { spin } = config
   const text = jcs(config)
@@ -82,7 +109,13 @@ async function putVersion(tx: Tx, wheel: WheelRow, rewards: readonly RewardTable
   const ranges = rangesOf(config.segments.map((segment) => segment.weight))
   const byId = new Map(rewards.map((reward) => [reward.id, reward]))
 
-  await insertVersion(tx, { wheel_game_id: wheel.id, config_version, config: text, config_hash, spin_config: spin })
+  await insertVersion(tx, {
+    wheel_game_id: wheel.id,
+    config_version,
+    config: text,
+    config_hash,
+    spin_config: spin,
+  })
   await insertRewardTable(
     tx,
     wheel.id,
@@ -109,14 +142,27 @@ async function putVersion(tx: Tx, wheel: WheelRow, rewards: readonly RewardTable
   tx.emit({
     gameId: wheel.id,
     type: 'wheel.published',
-    data: { config_version, config_hash, segments, total_weight, duration_ms: spin.duration_ms, trust: PAIR_TRUST, status, ...opening(spin, tx.now, wheel.time_zone) },
+    data: {
+      config_version,
+      config_hash,
+      segments,
+      total_weight,
+      duration_ms: spin.duration_ms,
+      trust: PAIR_TRUST,
+      status,
+      ...opening(spin, tx.now, wheel.time_zone),
+    },
   })
   tellLobby(tx, { ...wheel, wheel_status: status })
   tx.audit({
     action,
     entity_type: 'wheel_game',
     entity_id: wheel.id,
-    old_values: { config_version: wheel.config_version, config_hash: wheel.config_hash, wheel_status: wheel.wheel_status },
+    old_values: {
+      config_version: wheel.config_version,
+      config_hash: wheel.config_hash,
+      wheel_status: wheel.wheel_status,
+    },
     new_values: { config_version, config_hash, wheel_status: status },
   })
   return { wheel_id: wheel.id, config_version, config_hash, total_weight, segments }
@@ -130,16 +176,28 @@ export function draftConfig(wheel: WheelRow, rewards: readonly RewardTableRow[])
 }
 
 /** When the wheel opens next and when it ends, for people. */
-export function opening(spin: SpinConfig, now: Date, time_zone: string): { opens_at: string | null; closes_at: string | null } {
+export function opening(
+  spin: SpinConfig,
+  now: Date,
+  time_zone: string,
+): { opens_at: string | null; closes_at: string | null } {
   const next = nextOpening(spin, now, time_zone)
-  return { opens_at: next !== null && next > now ? next.toISOString() : null, closes_at: spin.closes_at ?? null }
+  return {
+    opens_at: next !== null && next > now ? next.toISOString() : null,
+    closes_at: spin.closes_at ?? null,
+  }
 }
 
-function configOf(rewards: readonly RewardTableRow[], spin: SpinConfig, budget_minor: number | null): WheelConfig {
+function configOf(
+  rewards: readonly RewardTableRow[],
+  spin: SpinConfig,
+  budget_minor: number | null,
+): WheelConfig {
   try {
     return wheelConfigOf(rewards, spin, budget_minor)
   } catch (error) {
-    if (error instanceof ProbabilityGap) refuse('probabilities_incomplete', { detail: `${capital(error.message)}.`, facts: { gap: error.gap } })
+    if (error instanceof ProbabilityGap)
+      refuse('probabilities_incomplete', { detail: `${capital(error.message)}.`, facts: { gap: error.gap } })
     throw error
   }
 }
@@ -154,17 +212,29 @@ function refuseUnready(wheel: WheelRow, spin: SpinConfig, rewards: readonly Rewa
   if (live.length === 0) say('/rewards', 'A wheel needs at least one reward with a probability above 0.')
   if (live.length > SEGMENT_COUNT_MAX) say('/rewards', `A wheel has at most ${SEGMENT_COUNT_MAX} segments.`)
   for (const reward of live) {
-    if (reward.prize_usable === false) say(`/rewards/${reward.reward_slug}/prize_id`, 'This prize is switched off or deleted.')
+    if (reward.prize_usable === false)
+      say(`/rewards/${reward.reward_slug}/prize_id`, 'This prize is switched off or deleted.')
     const chances = Number(reward.prize_value)
-    if (reward.reward_type === 'spin_chance' && !(reward.prize_type === 'spin_chance' && Number.isInteger(chances) && chances >= 1)) {
-      say(`/rewards/${reward.reward_slug}/prize_id`, 'A spin_chance reward needs a prize of type spin_chance whose value is a whole number of chances.')
+    if (
+      reward.reward_type === 'spin_chance' &&
+      !(reward.prize_type === 'spin_chance' && Number.isInteger(chances) && chances >= 1)
+    ) {
+      say(
+        `/rewards/${reward.reward_slug}/prize_id`,
+        'A spin_chance reward needs a prize of type spin_chance whose value is a whole number of chances.',
+      )
     }
   }
-  const limited = live.filter((reward) => reward.prize_stock !== null || reward.reward_detail.per_user_limit !== undefined)
+  const limited = live.filter(
+    (reward) => reward.prize_stock !== null || reward.reward_detail.per_user_limit !== undefined,
+  )
   const capped = wheel.budget_minor !== null && live.some((reward) => (reward.prize_cost_minor ?? 0) > 0)
   const substitute = live.find((reward) => reward.reward_slug === spin.on_exhausted)
   if ((limited.length > 0 || capped) && substitute === undefined) {
-    say('/spin_config/on_exhausted', 'Stock, budget or a limit per user can run out: name the reward that is given then.')
+    say(
+      '/spin_config/on_exhausted',
+      'Stock, budget or a limit per user can run out: name the reward that is given then.',
+    )
   }
   if (errors.length > 0) refuse('wheel_not_ready', { errors })
 }
@@ -185,7 +255,10 @@ export async function viewSegments(tx: Tx, config: WheelConfig): Promise<Segment
 }
 
 /** Pauses, resumes or ends a wheel. Refuses game_not_found, wheel_not_published. */
-export async function changeStatus(tx: Tx, { game, status }: { game: string; status: 'live' | 'paused' | 'ended' }): Promise<{ wheel_status: string }> {
+export async function changeStatus(
+  tx: Tx,
+  { game, status }: { game: string; status: 'live' | 'paused' | 'ended' },
+): Promise<{ wheel_status: string }> {
   const wheel = await loadWheelForUpdate(tx, game)
   if (wheel === undefined) refuse('game_not_found')
   if (wheel.config_version === 0) refuse('wheel_not_published')

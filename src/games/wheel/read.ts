@@ -2,9 +2,9 @@
 import type { GameEvent, Tx } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
 import type { TrustLabel } from '../../fairness/commit.ts'
+import { opening, PAIR_TRUST, type SegmentView, viewSegments } from './publish.ts'
 import type { RoundView } from './rounds.ts'
 import { readRound } from './rounds.ts'
-import { opening, PAIR_TRUST, type SegmentView, viewSegments } from './publish.ts'
 import { rangesOf, shareText } from './rules.ts'
 import {
   countRolls,
@@ -17,9 +17,24 @@ import {
 } from './store.ts'
 import type { Versions } from './versions.ts'
 
-export type WheelHead = { id: string; wheel_slug: string; wheel_name: string; wheel_status: string; is_public: boolean; config_version: number }
+export type WheelHead = {
+  id: string
+  wheel_slug: string
+  wheel_name: string
+  wheel_status: string
+  is_public: boolean
+  config_version: number
+}
 
-export type RecentSpin = { spin_id: string; player: string; segment: number; reward_slug: string; reward_label: string; won: boolean; at: string }
+export type RecentSpin = {
+  spin_id: string
+  player: string
+  segment: number
+  reward_slug: string
+  reward_label: string
+  won: boolean
+  at: string
+}
 
 export type WheelSnapshot = {
   version: number
@@ -55,7 +70,10 @@ export async function findWheel(tx: Tx, game: string): Promise<WheelHead | undef
 }
 
 /** Everything a screen needs to begin. Refuses game_not_found. */
-export async function readSnapshot(tx: Tx, { game, versions }: { game: string; versions: Versions }): Promise<WheelSnapshot> {
+export async function readSnapshot(
+  tx: Tx,
+  { game, versions }: { game: string; versions: Versions },
+): Promise<WheelSnapshot> {
   const wheel = await loadWheel(tx, game)
   if (wheel === undefined || wheel.config_version === 0) refuse('game_not_found')
   // The number first: an event that commits meanwhile is then folded twice at most, never missed.
@@ -91,7 +109,10 @@ function recentOf({ event_data, event_timestamp }: EventRow): RecentSpin {
 export type SinceAnswer = { version: number; events: GameEvent[] } | { snapshot: WheelSnapshot }
 
 /** The events after a version, or a snapshot when they are too many. Refuses game_not_found. */
-export async function readSince(tx: Tx, input: { game: string; version: number; versions: Versions }): Promise<SinceAnswer> {
+export async function readSince(
+  tx: Tx,
+  input: { game: string; version: number; versions: Versions },
+): Promise<SinceAnswer> {
   const wheel = await loadWheel(tx, input.game)
   if (wheel === undefined || wheel.config_version === 0) refuse('game_not_found')
   const rows = await loadEventsSince(tx, wheel.id, input.version, SINCE_EVENTS_MAX + 1)
@@ -112,7 +133,14 @@ export async function readOdds(tx: Tx, { game, versions }: { game: string; versi
   const { wheel, version } = await publishedVersion(tx, game, versions)
   const ranges = rangesOf(version.odds.weights)
   const views = await viewSegments(tx, version.config)
-  const definitions = new Map((await loadPrizes(tx, version.config.segments.flatMap((s) => s.prize_id ?? []))).map((row) => [row.id, row]))
+  const definitions = new Map(
+    (
+      await loadPrizes(
+        tx,
+        version.config.segments.flatMap((s) => s.prize_id ?? []),
+      )
+    ).map((row) => [row.id, row]),
+  )
   return {
     wheel: { id: wheel.id, wheel_slug: wheel.wheel_slug, wheel_name: wheel.wheel_name },
     config_version: version.config_version,
@@ -144,8 +172,9 @@ async function publishedVersion(tx: Tx, game: string, versions: Versions) {
 /** How often each reward of the version in force was rolled, beside what was published. Refuses game_not_found. */
 export async function readMonitor(tx: Tx, { game, versions }: { game: string; versions: Versions }) {
   const { wheel, version } = await publishedVersion(tx, game, versions)
-  const rolls = new Map((await countRolls(tx, wheel.id, version.config_version)).map((row) => [row.wheel_reward_id, row.rolls]))
+  const rolls = new Map(
+    (await countRolls(tx, wheel.id, version.config_version)).map((row) => [row.wheel_reward_id, row.rolls]),
+  )
   const observed = version.config.segments.map((segment) => rolls.get(segment.reward) ?? 0)
   return { wheel, version, observed, spins: observed.reduce((sum, count) => sum + count, 0) }
 }
-

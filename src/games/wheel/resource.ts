@@ -46,7 +46,13 @@ const example = {
   wheel_slug: 'summer-wheel',
   spin_chance_for_page_visit: 1,
   rewards: [
-    { reward_slug: 'ten', reward_label: '10% OFF', probability: '0.10', prize_id: 1, reward_color: '#8DC63F' },
+    {
+      reward_slug: 'ten',
+      reward_label: '10% OFF',
+      probability: '0.10',
+      prize_id: 1,
+      reward_color: '#8DC63F',
+    },
     { reward_slug: 'none', reward_label: 'Try again', probability: '0.90' },
   ],
   spin_config: { plays_per_day: null, cooldown_ms: 0, duration_ms: 4000 },
@@ -66,7 +72,10 @@ export const wheelCreate = z
   })
   .meta({ id: 'WheelCreate', example })
 
-const wheelUpdate = z.strictObject(fields).partial().meta({ id: 'WheelUpdate', example: { wheel_name: 'Late summer' } })
+const wheelUpdate = z
+  .strictObject(fields)
+  .partial()
+  .meta({ id: 'WheelUpdate', example: { wheel_name: 'Late summer' } })
 
 const rewardShape = z.strictObject({
   id: z.string(),
@@ -192,7 +201,8 @@ export function wheelResource(): MadeResource {
       return row
     },
     async beforeRemove(_tx, row) {
-      if (row['wheel_status'] === 'live') refuse('in_use', { detail: 'Pause or end the wheel before you delete it.' })
+      if (row['wheel_status'] === 'live')
+        refuse('in_use', { detail: 'Pause or end the wheel before you delete it.' })
     },
     async afterRemove(tx, row) {
       tellLobbyGone(tx, row['id'])
@@ -201,13 +211,17 @@ export function wheelResource(): MadeResource {
       const rewards = await loadRewardViews(tx, row['id'])
       return {
         ...row,
-        rewards: rewards.map(({ reward_detail, ...each }) => ({ ...each, per_user_limit: reward_detail['per_user_limit'] ?? null })),
+        rewards: rewards.map(({ reward_detail, ...each }) => ({
+          ...each,
+          per_user_limit: reward_detail['per_user_limit'] ?? null,
+        })),
       }
     },
   })
 }
 
-const typeOf = (input: RewardInput): string => input.reward_type ?? (input.prize_id === null ? 'none' : 'prize')
+const typeOf = (input: RewardInput): string =>
+  input.reward_type ?? (input.prize_id === null ? 'none' : 'prize')
 
 function writeOf(input: RewardInput, reward_position: number) {
   const { per_user_limit, ...columns } = input
@@ -224,12 +238,15 @@ function refuseBadRewards(rewards: readonly RewardInput[]): void {
   const errors = rewards.flatMap((each, i) => {
     const needsPrize = typeOf(each) !== 'none'
     if (needsPrize === (each.prize_id !== null)) return []
-    const detail = needsPrize ? 'This type of reward needs a prize_id.' : 'A reward of type none has no prize_id.'
+    const detail = needsPrize
+      ? 'This type of reward needs a prize_id.'
+      : 'A reward of type none has no prize_id.'
     return [{ pointer: `/rewards/${i}/prize_id`, detail }]
   })
   const slugs = rewards.map((each) => each.reward_slug)
   slugs.forEach((slug, i) => {
-    if (slugs.indexOf(slug) !== i) errors.push({ pointer: `/rewards/${i}/reward_slug`, detail: 'This slug stands twice.' })
+    if (slugs.indexOf(slug) !== i)
+      errors.push({ pointer: `/rewards/${i}/reward_slug`, detail: 'This slug stands twice.' })
   })
   if (errors.length > 0) refuse('invalid_input', { errors })
 }

@@ -8,7 +8,11 @@ export type RoundKeeper = { stop(): Promise<void> }
 const TENANTS_EVERY_MS = 1_000
 
 /** Starts the keeper, beginning with everything that fell due while no server ran. */
-export function keepRounds(wheel: Wheel, directory: Directory, report: (where: string, error: unknown) => void): RoundKeeper {
+export function keepRounds(
+  wheel: Wheel,
+  directory: Directory,
+  report: (where: string, error: unknown) => void,
+): RoundKeeper {
   const kept = new Map<string, { timer?: NodeJS.Timeout; working?: Promise<void> }>()
   let stopped = false
 
@@ -39,7 +43,10 @@ export function keepRounds(wheel: Wheel, directory: Directory, report: (where: s
     }
   }
 
-  const looking = setInterval(() => void look().catch((error: unknown) => report('rounds', error)), TENANTS_EVERY_MS).unref()
+  const looking = setInterval(
+    () => void look().catch((error: unknown) => report('rounds', error)),
+    TENANTS_EVERY_MS,
+  ).unref()
   void look().catch((error: unknown) => report('rounds', error))
 
   return {

@@ -1,7 +1,7 @@
 /** Statements over shared spins and what players add to them. */
 import type { Tx } from '../../db/tx.ts'
-import type { Landing } from './rules.ts'
 import type { RoundStatus } from './rounds.ts'
+import type { Landing } from './rules.ts'
 
 export type RoundRow = {
   id: string
@@ -31,7 +31,11 @@ const SELECT_ROUND = `select r.id, r.wheel_game_id, r.round_no, r.config_version
 
 /** The newest round of a wheel. */
 export function loadRound(tx: Tx, wheelId: string) {
-  return tx.one<RoundRow>(`${SELECT_ROUND} where r.wheel_game_id = $1 order by r.round_no desc limit 1`, [wheelId], 'last_round')
+  return tx.one<RoundRow>(
+    `${SELECT_ROUND} where r.wheel_game_id = $1 order by r.round_no desc limit 1`,
+    [wheelId],
+    'last_round',
+  )
 }
 
 export function loadRoundById(tx: Tx, id: string) {
@@ -51,22 +55,47 @@ export function loadOpenRoundForUpdate(tx: Tx, wheelId: string) {
 }
 
 export async function loadLastRoundNo(tx: Tx, wheelId: string): Promise<number> {
-  const row = await tx.one<{ last: number | null }>('select max(round_no) as last from wheel_rounds where wheel_game_id = $1', [wheelId])
+  const row = await tx.one<{ last: number | null }>(
+    'select max(round_no) as last from wheel_rounds where wheel_game_id = $1',
+    [wheelId],
+  )
   return row?.last ?? 0
 }
 
 export async function insertRound(
   tx: Tx,
-  round: { id: string; wheel_game_id: string; round_no: number; config_version: number; commit_hash: string; seed_id: string | null; closes_at: Date },
+  round: {
+    id: string
+    wheel_game_id: string
+    round_no: number
+    config_version: number
+    commit_hash: string
+    seed_id: string | null
+    closes_at: Date
+  },
 ): Promise<void> {
   await tx.rows(
     `insert into wheel_rounds (id, wheel_game_id, round_no, config_version, commit_hash, seed_id, round_status, opens_at, closes_at, created_at, updated_at)
      values ($1, $2, $3, $4, $5, $6, 'open', $8, $7, $8, $8)`,
-    [round.id, round.wheel_game_id, round.round_no, round.config_version, round.commit_hash, round.seed_id, round.closes_at, tx.now],
+    [
+      round.id,
+      round.wheel_game_id,
+      round.round_no,
+      round.config_version,
+      round.commit_hash,
+      round.seed_id,
+      round.closes_at,
+      tx.now,
+    ],
   )
 }
 
-export type RoundChange = Partial<Pick<RoundRow, 'round_status' | 'entries_root' | 'entry_count' | 'beacon' | 'ctx' | 'outcome' | 'landing' | 'settle_at'>>
+export type RoundChange = Partial<
+  Pick<
+    RoundRow,
+    'round_status' | 'entries_root' | 'entry_count' | 'beacon' | 'ctx' | 'outcome' | 'landing' | 'settle_at'
+  >
+>
 
 /** Changes what is named and leaves the rest. The caller holds the row's lock. */
 export async function updateRound(tx: Tx, id: string, change: RoundChange): Promise<void> {
@@ -91,7 +120,15 @@ export async function updateRound(tx: Tx, id: string, change: RoundChange): Prom
   )
 }
 
-export type RoundEntryRow = { round_id: string; entry_index: number; user_id: string; entrant: string; entrant_salt: string; client_entropy: string; leaf: string }
+export type RoundEntryRow = {
+  round_id: string
+  entry_index: number
+  user_id: string
+  entrant: string
+  entrant_salt: string
+  client_entropy: string
+  leaf: string
+}
 
 /** All entries of a round in leaf order. */
 export function loadRoundEntries(tx: Tx, roundId: string) {
@@ -106,13 +143,26 @@ export async function insertRoundEntry(tx: Tx, entry: RoundEntryRow): Promise<vo
   await tx.rows(
     `insert into wheel_round_entries (round_id, entry_index, user_id, entrant, entrant_salt, client_entropy, leaf, created_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [entry.round_id, entry.entry_index, entry.user_id, entry.entrant, entry.entrant_salt, entry.client_entropy, entry.leaf, tx.now],
+    [
+      entry.round_id,
+      entry.entry_index,
+      entry.user_id,
+      entry.entrant,
+      entry.entrant_salt,
+      entry.client_entropy,
+      entry.leaf,
+      tx.now,
+    ],
   )
 }
 
 /** Rounds of the tenant that are not over. */
 export function loadRunningRounds(tx: Tx) {
-  return tx.rows<RoundRow>(`${SELECT_ROUND} where r.round_status in ('open', 'closed', 'drawn') order by r.closes_at`, [], 'running_rounds')
+  return tx.rows<RoundRow>(
+    `${SELECT_ROUND} where r.round_status in ('open', 'closed', 'drawn') order by r.closes_at`,
+    [],
+    'running_rounds',
+  )
 }
 
 /** Live wheels whose shared spin is due by their own rhythm. */

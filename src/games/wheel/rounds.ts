@@ -6,17 +6,24 @@
 import { randomBytes } from 'node:crypto'
 import type { Tx } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
+import { toHex } from '../../fairness/bytes.ts'
 import { jcs } from '../../fairness/canonical.ts'
-import { type CommitDoc, commitHash, configHash, entrantHash, seedHash, trustLabel, type TrustLabel } from '../../fairness/commit.ts'
+import {
+  type CommitDoc,
+  commitHash,
+  configHash,
+  entrantHash,
+  seedHash,
+  type TrustLabel,
+  trustLabel,
+} from '../../fairness/commit.ts'
 import { leafHashOf, merkleRoot } from '../../fairness/merkle.ts'
 import { context } from '../../fairness/rolls.ts'
-import { toHex } from '../../fairness/bytes.ts'
 import { newId } from '../../ids.ts'
 import { NODE_HASH, prepareKey, spinIndex } from '../../node-hash.ts'
-import type { PlannedEntropy, RoundEntropy } from '../../proofs/round-entropy.ts'
 import { reveal } from '../../proofs/pairs.ts'
+import type { PlannedEntropy, RoundEntropy } from '../../proofs/round-entropy.ts'
 import { insertCommitment, insertSeeds, loadSeedForUpdate } from '../../proofs/store.ts'
-import { LANDING_LEAD_MS, type Landing, landingOf, type WheelConfig } from './rules.ts'
 import {
   insertRound,
   insertRoundEntry,
@@ -28,6 +35,7 @@ import {
   type RoundRow,
   updateRound,
 } from './round-store.ts'
+import { LANDING_LEAD_MS, type Landing, landingOf, type WheelConfig } from './rules.ts'
 import { loadWheelForUpdate } from './store.ts'
 import type { Versions } from './versions.ts'
 
@@ -107,7 +115,15 @@ export async function openRound(tx: Tx, { game, versions, entropy }: OpenRoundIn
   const planned = await entropy.plan(closes_at, seedHash(seed, NODE_HASH))
   const doc = docOf(tx, wheel.id, round_no, roundConfig, planned, closes_at)
   const commit_hash = commitHash(doc, NODE_HASH)
-  const base = { kind: 'round', game_id: wheel.id, seq: round_no, commit_hash, doc: jcs(doc), config: jcs(roundConfig), jws: tx.keys.signDocument('fair1-commit', doc) }
+  const base = {
+    kind: 'round',
+    game_id: wheel.id,
+    seq: round_no,
+    commit_hash,
+    doc: jcs(doc),
+    config: jcs(roundConfig),
+    jws: tx.keys.signDocument('fair1-commit', doc),
+  }
 
   let seed_id: string | null = null
   if (doc.seedHash === undefined) {
@@ -116,18 +132,48 @@ export async function openRound(tx: Tx, { game, versions, entropy }: OpenRoundIn
     seed_id = newId()
     const sealed_seed = tx.keys.seal(seed, { gameId: wheel.id, seedHash: doc.seedHash })
     const owner = { user_id: null, holder: null, holder_salt: null }
-    await insertSeeds(tx, [{ ...base, ...owner, id: seed_id, config_version: wheel.config_version, seed_hash: doc.seedHash, sealed_seed, seed_status: 'active' }])
+    await insertSeeds(tx, [
+      {
+        ...base,
+        ...owner,
+        id: seed_id,
+        config_version: wheel.config_version,
+        seed_hash: doc.seedHash,
+        sealed_seed,
+        seed_status: 'active',
+      },
+    ])
   }
   const id = newId()
-  await insertRound(tx, { id, wheel_game_id: wheel.id, round_no, config_version: wheel.config_version, commit_hash, seed_id, closes_at })
+  await insertRound(tx, {
+    id,
+    wheel_game_id: wheel.id,
+    round_no,
+    config_version: wheel.config_version,
+    commit_hash,
+    seed_id,
+    closes_at,
+  })
   tx.log({ type: 'commit', commitHash: commit_hash, doc })
   const trust = trustLabel(doc, {})
   tx.emit({
     gameId: wheel.id,
     type: 'wheel.round_opened',
-    data: { round_id: id, round_no, commit_hash, trust, opens_at: tx.now.toISOString(), closes_at: closes_at.toISOString() },
+    data: {
+      round_id: id,
+      round_no,
+      commit_hash,
+      trust,
+      opens_at: tx.now.toISOString(),
+      closes_at: closes_at.toISOString(),
+    },
   })
-  tx.audit({ action: 'open_round', entity_type: 'wheel_round', entity_id: id, new_values: { wheel_game_id: wheel.id, round_no, commit_hash } })
+  tx.audit({
+    action: 'open_round',
+    entity_type: 'wheel_round',
+    entity_id: id,
+    new_values: { wheel_game_id: wheel.id, round_no, commit_hash },
+  })
   return {
     round_id: id,
     round_no,
@@ -142,7 +188,14 @@ export async function openRound(tx: Tx, { game, versions, entropy }: OpenRoundIn
   }
 }
 
-function docOf(tx: Tx, gameId: string, seq: number, config: WheelConfig, planned: PlannedEntropy, closes_at: Date): CommitDoc {
+function docOf(
+  tx: Tx,
+  gameId: string,
+  seq: number,
+  config: WheelConfig,
+  planned: PlannedEntropy,
+  closes_at: Date,
+): CommitDoc {
   return {
     v: 1,
     kind: 'round',
@@ -156,27 +209,49 @@ function docOf(tx: Tx, gameId: string, seq: number, config: WheelConfig, planned
   }
 }
 
-export type JoinAnswer = { round_id: string; entry_index: number; entrant: string; salt: string; receipt: string }
+export type JoinAnswer = {
+  round_id: string
+  entry_index: number
+  entrant: string
+  salt: string
+  receipt: string
+}
 
 /**
  * Adds a player's own entropy to the shared spin; the root over all of it is published before the outcome can be
  * known. Once per player: a repeat answers with the first entry. Refuses game_not_found, round_not_open.
  */
-export async function joinRound(tx: Tx, { game, client_entropy }: { game: string; client_entropy: string }): Promise<JoinAnswer> {
+export async function joinRound(
+  tx: Tx,
+  { game, client_entropy }: { game: string; client_entropy: string },
+): Promise<JoinAnswer> {
   const wheel = await loadWheelForUpdate(tx, game)
   if (wheel === undefined) refuse('game_not_found')
   const round = await loadOpenRoundForUpdate(tx, wheel.id)
-  if (round === undefined || round.round_status !== 'open' || tx.now >= round.closes_at) refuse('round_not_open')
+  if (round === undefined || round.round_status !== 'open' || tx.now >= round.closes_at)
+    refuse('round_not_open')
   const mine = (await loadRoundEntries(tx, round.id)).find((entry) => entry.user_id === tx.actor.userId)
   if (mine !== undefined) return joinAnswer(tx, round, mine)
 
   const entrant_salt = randomBytes(16).toString('hex')
   const entrant = entrantHash(wheel.id, tx.actor.userId, entrant_salt, NODE_HASH)
   const leaf = { e: entrant, i: round.entry_count, c: client_entropy }
-  const entry = { round_id: round.id, entry_index: round.entry_count, user_id: tx.actor.userId, entrant, entrant_salt, client_entropy, leaf: jcs(leaf) }
+  const entry = {
+    round_id: round.id,
+    entry_index: round.entry_count,
+    user_id: tx.actor.userId,
+    entrant,
+    entrant_salt,
+    client_entropy,
+    leaf: jcs(leaf),
+  }
   await insertRoundEntry(tx, entry)
   await updateRound(tx, round.id, { entry_count: round.entry_count + 1 })
-  tx.emit({ gameId: wheel.id, type: 'wheel.round_joined', data: { round_id: round.id, entry_count: round.entry_count + 1 } })
+  tx.emit({
+    gameId: wheel.id,
+    type: 'wheel.round_joined',
+    data: { round_id: round.id, entry_count: round.entry_count + 1 },
+  })
   return joinAnswer(tx, round, entry)
 }
 
@@ -193,7 +268,13 @@ function joinAnswer(
     seq: entry.entry_index,
     type: 'entry',
   })
-  return { round_id: round.id, entry_index: entry.entry_index, entrant: entry.entrant, salt: entry.entrant_salt, receipt }
+  return {
+    round_id: round.id,
+    entry_index: entry.entry_index,
+    entrant: entry.entrant,
+    salt: entry.entrant_salt,
+    receipt,
+  }
 }
 
 /** What a move may need from outside the transaction; obtained before it and checked inside. */
@@ -203,7 +284,10 @@ export type Obtained = { beacon?: { chain: string; round: number; signature: str
  * Makes the next move of a shared spin if it is due, and says what it was; null when nothing is due.
  * Locks the round first, so two processes make each move once.
  */
-export async function advanceRound(tx: Tx, { round_id, obtained }: { round_id: string; obtained: Obtained }): Promise<RoundStatus | null> {
+export async function advanceRound(
+  tx: Tx,
+  { round_id, obtained }: { round_id: string; obtained: Obtained },
+): Promise<RoundStatus | null> {
   const round = await loadRoundForUpdate(tx, round_id)
   if (round === undefined) return null
   if (round.round_status === 'open' && tx.now >= round.closes_at) return close(tx, round)
@@ -214,7 +298,12 @@ export async function advanceRound(tx: Tx, { round_id, obtained }: { round_id: s
 
 async function close(tx: Tx, round: RoundRow): Promise<RoundStatus> {
   const entries = await loadRoundEntries(tx, round.id)
-  const root = toHex(merkleRoot(entries.map((entry) => leafHashOf(JSON.parse(entry.leaf), NODE_HASH)), NODE_HASH))
+  const root = toHex(
+    merkleRoot(
+      entries.map((entry) => leafHashOf(JSON.parse(entry.leaf), NODE_HASH)),
+      NODE_HASH,
+    ),
+  )
   await updateRound(tx, round.id, { round_status: 'closed', entries_root: root })
   tx.log({ type: 'root', commitHash: round.commit_hash, n: entries.length, root })
   return 'closed'
@@ -225,7 +314,10 @@ async function draw(tx: Tx, round: RoundRow, { beacon }: Obtained): Promise<Roun
   const config = JSON.parse(round.config) as WheelConfig
   if (doc.beacon !== undefined && beacon === undefined) return null
   const seed = round.seed_id === null ? undefined : await loadSeedForUpdate(tx, round.seed_id)
-  const secret = seed === undefined ? undefined : tx.keys.open(seed.sealed_seed, { gameId: seed.game_id, seedHash: seed.seed_hash })
+  const secret =
+    seed === undefined
+      ? undefined
+      : tx.keys.open(seed.sealed_seed, { gameId: seed.game_id, seedHash: seed.seed_hash })
   const randomness = doc.beacon === undefined ? '-' : beacon!.randomness
   const key = doc.mode === 'beacon' ? Buffer.from(beacon!.randomness, 'hex') : secret!
   const ctx = context('round', [round.commit_hash, round.round_no, round.entries_root!, randomness])
@@ -237,22 +329,44 @@ async function draw(tx: Tx, round: RoundRow, { beacon }: Obtained): Promise<Roun
   const landing = landingOf(roll, total, starts_at, config.spin.duration_ms)
   const outcome = { id: segment.id, index }
   const settle_at = new Date(starts_at.getTime() + config.spin.duration_ms)
-  await updateRound(tx, round.id, { round_status: 'drawn', outcome, landing, ctx, settle_at, beacon: beacon ?? null })
+  await updateRound(tx, round.id, {
+    round_status: 'drawn',
+    outcome,
+    landing,
+    ctx,
+    settle_at,
+    beacon: beacon ?? null,
+  })
   if (beacon !== undefined) tx.log({ type: 'beacon', commitHash: round.commit_hash, ...beacon })
   tx.log({ type: 'result', commitHash: round.commit_hash, ctx, outcome })
   tx.emit({
     gameId: round.wheel_game_id,
     type: 'wheel.round_drawn',
-    data: { round_id: round.id, round_no: round.round_no, segment: index, reward_slug: segment.id, landing, entry_count: round.entry_count },
+    data: {
+      round_id: round.id,
+      round_no: round.round_no,
+      segment: index,
+      reward_slug: segment.id,
+      landing,
+      entry_count: round.entry_count,
+    },
   })
-  tx.audit({ action: 'draw_round', entity_type: 'wheel_round', entity_id: round.id, new_values: { round_no: round.round_no, reward_slug: segment.id } })
+  tx.audit({
+    action: 'draw_round',
+    entity_type: 'wheel_round',
+    entity_id: round.id,
+    new_values: { round_no: round.round_no, reward_slug: segment.id },
+  })
   return 'drawn'
 }
 
 async function settle(tx: Tx, round: RoundRow): Promise<RoundStatus> {
   if (round.seed_id !== null) await reveal(tx, [(await loadSeedForUpdate(tx, round.seed_id))!])
   await updateRound(tx, round.id, { round_status: 'settled' })
-  tx.emit({ gameId: round.wheel_game_id, type: 'wheel.round_settled', data: { round_id: round.id, round_no: round.round_no } })
+  tx.emit({
+    gameId: round.wheel_game_id,
+    type: 'wheel.round_settled',
+    data: { round_id: round.id, round_no: round.round_no },
+  })
   return 'settled'
 }
-

@@ -5,19 +5,25 @@ import { refuse } from '../../errors.ts'
 import { exampleOf, LIST_QUERY, listOf } from '../../http/resource.ts'
 import { type Route, route } from '../../http/route.ts'
 import { lobbyEntry } from '../lobby.ts'
-import { changeStatus } from './publish.ts'
 import { grantChances } from './chances.ts'
 import { readGrants, readMyPlays, readMySpins } from './history.ts'
+import { changeStatus } from './publish.ts'
 import { wheelResource } from './resource.ts'
+import { spinRequest } from './schemas.ts'
 import { SIMULATED_SPINS_MAX } from './simulate.ts'
 import { simulateWheelOf } from './simulate-wheel.ts'
-import { spinRequest } from './schemas.ts'
 import { loadLobby } from './store.ts'
 import type { Wheel } from './wheel.ts'
 
 const TAGS = ['Wheels']
 const slug = z.strictObject({ slug: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/) })
-const tenantQuery = z.strictObject({ tenant: z.string().max(64).optional().meta({ example: 'demo', description: 'Tenant code; needed without a token.' }) })
+const tenantQuery = z.strictObject({
+  tenant: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ example: 'demo', description: 'Tenant code; needed without a token.' }),
+})
 const uuid = '01a1f938-87bf-72bd-8203-e461f26d8a24'
 const hash = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'
 const at = '2026-11-20T12:00:00.000Z'
@@ -33,7 +39,10 @@ const spinAnswer = z
     play_id: z.int(),
     prize_status: z.string().nullable(),
     chances_left: z.int(),
-    award: z.strictObject({ status: z.enum(['won', 'lost', 'substituted', 'exhausted']), reward_slug: z.string().nullable() }),
+    award: z.strictObject({
+      status: z.enum(['won', 'lost', 'substituted', 'exhausted']),
+      reward_slug: z.string().nullable(),
+    }),
     landing,
     commit_hash: z.string(),
   })
@@ -61,7 +70,14 @@ const spinShape = spinAnswer.extend({
   client_entropy: z.string(),
   revealed: z.boolean(),
 })
-const spinExample = { ...exampleOf(spinAnswer), at, reward_label: '10% OFF', config_version: 1, client_entropy: '-', revealed: false }
+const spinExample = {
+  ...exampleOf(spinAnswer),
+  at,
+  reward_label: '10% OFF',
+  config_version: 1,
+  client_entropy: '-',
+  revealed: false,
+}
 
 const segmentView = z.strictObject({
   slug: z.string(),
@@ -71,10 +87,31 @@ const segmentView = z.strictObject({
   share: z.string(),
   exhausted: z.boolean(),
 })
-const segmentExample = { slug: 'ten', label: '10% OFF', color: '#8DC63F', weight: 1, share: '10%', exhausted: false }
+const segmentExample = {
+  slug: 'ten',
+  label: '10% OFF',
+  color: '#8DC63F',
+  weight: 1,
+  share: '10%',
+  exhausted: false,
+}
 const publishAnswer = z
-  .strictObject({ wheel_id: z.string(), config_version: z.int(), config_hash: z.string(), total_weight: z.int(), segments: z.array(segmentView) })
-  .meta({ example: { wheel_id: uuid, config_version: 1, config_hash: hash, total_weight: 10, segments: [segmentExample] } })
+  .strictObject({
+    wheel_id: z.string(),
+    config_version: z.int(),
+    config_hash: z.string(),
+    total_weight: z.int(),
+    segments: z.array(segmentView),
+  })
+  .meta({
+    example: {
+      wheel_id: uuid,
+      config_version: 1,
+      config_hash: hash,
+      total_weight: 10,
+      segments: [segmentExample],
+    },
+  })
 
 const oddsAnswer = z
   .strictObject({
@@ -104,7 +141,19 @@ const oddsAnswer = z
       config_hash: hash,
       total_weight: 10,
       on_exhausted: null,
-      segments: [{ reward_slug: 'ten', label: '10% OFF', weight: 1, probability: '1/10', share: '10%', range_start: 0, range_end: 0, exhausted: false, remaining: null }],
+      segments: [
+        {
+          reward_slug: 'ten',
+          label: '10% OFF',
+          weight: 1,
+          probability: '1/10',
+          share: '10%',
+          range_start: 0,
+          range_end: 0,
+          exhausted: false,
+          remaining: null,
+        },
+      ],
     },
   })
 
@@ -132,7 +181,17 @@ const simulationAnswer = z
   .meta({
     example: {
       spins: 100000,
-      rewards: [{ reward_slug: 'ten', label: '10% OFF', share: '10%', expected: '10000.00', rolled: 10040, awarded: 10040, runs_out_after: null }],
+      rewards: [
+        {
+          reward_slug: 'ten',
+          label: '10% OFF',
+          share: '10%',
+          expected: '10000.00',
+          rolled: 10040,
+          awarded: 10040,
+          runs_out_after: null,
+        },
+      ],
       chi_square: '0.1778',
       degrees_of_freedom: 1,
       cost_minor: 5020000,
@@ -210,7 +269,18 @@ const roundShape = z
     landing: landing.nullable(),
   })
   .meta({
-    example: { round_id: uuid, round_no: 1, status: 'open', commit_hash: hash, trust: 'operator', opens_at: at, closes_at: at, entry_count: 0, segment: null, landing: null },
+    example: {
+      round_id: uuid,
+      round_no: 1,
+      status: 'open',
+      commit_hash: hash,
+      trust: 'operator',
+      opens_at: at,
+      closes_at: at,
+      entry_count: 0,
+      segment: null,
+      landing: null,
+    },
   })
 
 export type WheelRouteDeps = {
@@ -245,7 +315,22 @@ export function wheelRoutes({ app, wheel, crowdOf }: WheelRouteDeps): Route[] {
             }),
           ),
         })
-        .meta({ example: { data: [{ game_id: uuid, kind: 'wheel', slug: 'summer-wheel', name: 'Summer', status: 'live', is_public: true, players: 3, spectators: 12 }] } }),
+        .meta({
+          example: {
+            data: [
+              {
+                game_id: uuid,
+                kind: 'wheel',
+                slug: 'summer-wheel',
+                name: 'Summer',
+                status: 'live',
+                is_public: true,
+                players: 3,
+                spectators: 12,
+              },
+            ],
+          },
+        }),
       run: async ({ query, visitor, actor }) => {
         const who = await visitor(query.tenant)
         const rows = await app.run(who, (tx) => loadLobby(tx), undefined)
@@ -257,7 +342,8 @@ export function wheelRoutes({ app, wheel, crowdOf }: WheelRouteDeps): Route[] {
       method: 'post',
       path: '/api/v1/wheels/{slug}/publish',
       summary: 'Publish the wheel as its next version and put it live',
-      description: 'Probabilities must add up to exactly 1; otherwise the gap is named. The version is hashed into every later commitment.',
+      description:
+        'Probabilities must add up to exactly 1; otherwise the gap is named. The version is hashed into every later commitment.',
       tags: TAGS,
       roles: ['operator'],
       params: slug,
@@ -275,7 +361,11 @@ export function wheelRoutes({ app, wheel, crowdOf }: WheelRouteDeps): Route[] {
         params: slug,
         answer: z.strictObject({ wheel_status: z.string() }).meta({ example: { wheel_status: 'paused' } }),
         refusals: ['game_not_found', 'wheel_not_published'],
-        run: ({ run, params }) => run(changeStatus, { game: params.slug, status: ({ pause: 'paused', resume: 'live', end: 'ended' } as const)[verb] }),
+        run: ({ run, params }) =>
+          run(changeStatus, {
+            game: params.slug,
+            status: ({ pause: 'paused', resume: 'live', end: 'ended' } as const)[verb],
+          }),
       }),
     ),
     route({
@@ -299,11 +389,14 @@ export function wheelRoutes({ app, wheel, crowdOf }: WheelRouteDeps): Route[] {
       method: 'post',
       path: '/api/v1/wheels/{slug}/simulate',
       summary: 'Spin the wheel as it is now, published or not, without a trace',
-      description: 'The real outcome function over a throw-away seed: rolled beside expected, costs, and when stock and budget run out.',
+      description:
+        'The real outcome function over a throw-away seed: rolled beside expected, costs, and when stock and budget run out.',
       tags: TAGS,
       roles: ['operator'],
       params: slug,
-      body: z.strictObject({ spins: z.int().min(1).max(SIMULATED_SPINS_MAX).default(100_000) }).meta({ example: { spins: 100_000 } }),
+      body: z
+        .strictObject({ spins: z.int().min(1).max(SIMULATED_SPINS_MAX).default(100_000) })
+        .meta({ example: { spins: 100_000 } }),
       answer: simulationAnswer,
       rate: { points: 10, duration_s: 60, cost: 10 },
       refusals: ['game_not_found', 'wheel_not_ready', 'probabilities_incomplete'],
@@ -313,14 +406,16 @@ export function wheelRoutes({ app, wheel, crowdOf }: WheelRouteDeps): Route[] {
       method: 'post',
       path: '/api/v1/wheels/{slug}/spins',
       summary: 'Spin once',
-      description: 'The `request_id` is made by the client and makes the spin happen once: the same id is answered with the same bytes.',
+      description:
+        'The `request_id` is made by the client and makes the spin happen once: the same id is answered with the same bytes.',
       tags: TAGS,
       roles: ['player'],
       params: slug,
       body: spinRequest.meta({ example: { request_id: 'r-1', client_entropy: 'c0ffee00c0ffee00' } }),
       answer: spinAnswer,
       rate: { points: 300, duration_s: 60 },
-      headers: (answer): Record<string, string> => (replays.has(answer) ? { 'Idempotency-Replayed': 'true' } : {}),
+      headers: (answer): Record<string, string> =>
+        replays.has(answer) ? { 'Idempotency-Replayed': 'true' } : {},
       refusals: [
         'game_not_found',
         'wheel_not_published',
@@ -334,7 +429,11 @@ export function wheelRoutes({ app, wheel, crowdOf }: WheelRouteDeps): Route[] {
       ],
       run: async ({ actor, params, body }) => {
         const head = (await wheel.find(actor, params.slug)) ?? refuse('game_not_found')
-        const { answer, replayed } = await wheel.spin(actor, { wheel_id: head.id, request_id: body.request_id, ...(body.client_entropy && { client_entropy: body.client_entropy }) })
+        const { answer, replayed } = await wheel.spin(actor, {
+          wheel_id: head.id,
+          request_id: body.request_id,
+          ...(body.client_entropy && { client_entropy: body.client_entropy }),
+        })
         if (replayed) replays.add(answer)
         return answer
       },
@@ -349,7 +448,12 @@ export function wheelRoutes({ app, wheel, crowdOf }: WheelRouteDeps): Route[] {
       query: z.strictObject({ ...LIST_QUERY, mine: z.literal('1').optional().meta({ example: '1' }) }),
       answer: listOf(spinShape, spinExample),
       refusals: ['game_not_found'],
-      run: ({ run, params, query }) => run(readMySpins, { game: params.slug, limit: query.limit, ...(query.cursor && { cursor: query.cursor }) }),
+      run: ({ run, params, query }) =>
+        run(readMySpins, {
+          game: params.slug,
+          limit: query.limit,
+          ...(query.cursor && { cursor: query.cursor }),
+        }),
     }),
     route({
       method: 'post',
@@ -358,7 +462,9 @@ export function wheelRoutes({ app, wheel, crowdOf }: WheelRouteDeps): Route[] {
       tags: TAGS,
       roles: ['player'],
       params: slug,
-      answer: z.strictObject({ awarded: z.int(), chances_left: z.int() }).meta({ example: { awarded: 1, chances_left: 1 } }),
+      answer: z
+        .strictObject({ awarded: z.int(), chances_left: z.int() })
+        .meta({ example: { awarded: 1, chances_left: 1 } }),
       refusals: ['game_not_found', 'wheel_paused'],
       run: ({ actor, params }) => wheel.visit(actor, params.slug),
     }),
@@ -371,7 +477,14 @@ export function wheelRoutes({ app, wheel, crowdOf }: WheelRouteDeps): Route[] {
       params: slug,
       answer: roundShape,
       status: 201,
-      refusals: ['game_not_found', 'wheel_not_published', 'wheel_paused', 'round_running', 'entropy_unavailable', 'fairness_locked'],
+      refusals: [
+        'game_not_found',
+        'wheel_not_published',
+        'wheel_paused',
+        'round_running',
+        'entropy_unavailable',
+        'fairness_locked',
+      ],
       run: ({ actor, params }) => wheel.openRound(actor, params.slug),
     }),
     route({
@@ -382,7 +495,8 @@ export function wheelRoutes({ app, wheel, crowdOf }: WheelRouteDeps): Route[] {
       roles: ['player'],
       query: z.strictObject(LIST_QUERY),
       answer: listOf(grantShape, grantExample),
-      run: ({ run, query }) => run(readGrants, { limit: query.limit, ...(query.cursor && { cursor: query.cursor }) }),
+      run: ({ run, query }) =>
+        run(readGrants, { limit: query.limit, ...(query.cursor && { cursor: query.cursor }) }),
     }),
     route({
       method: 'post',
@@ -405,7 +519,11 @@ export function wheelRoutes({ app, wheel, crowdOf }: WheelRouteDeps): Route[] {
       refusals: ['game_not_found'],
       run: ({ run, body }) => {
         const { game, expires_at, ...rest } = body
-        return run(grantChances, { ...rest, ...(game !== undefined && { game }), ...(expires_at !== undefined && { expires_at }) })
+        return run(grantChances, {
+          ...rest,
+          ...(game !== undefined && { game }),
+          ...(expires_at !== undefined && { expires_at }),
+        })
       },
     }),
     route({
@@ -414,9 +532,17 @@ export function wheelRoutes({ app, wheel, crowdOf }: WheelRouteDeps): Route[] {
       summary: "The caller's plays, newest first; a locked prize shows nothing of itself",
       tags: ['Players'],
       roles: ['player'],
-      query: z.strictObject({ ...LIST_QUERY, won: z.literal('1').optional().meta({ description: 'Only plays that won.' }) }),
+      query: z.strictObject({
+        ...LIST_QUERY,
+        won: z.literal('1').optional().meta({ description: 'Only plays that won.' }),
+      }),
       answer: listOf(playShape, playExample),
-      run: ({ run, query }) => run(readMyPlays, { limit: query.limit, won_only: query.won === '1', ...(query.cursor && { cursor: query.cursor }) }),
+      run: ({ run, query }) =>
+        run(readMyPlays, {
+          limit: query.limit,
+          won_only: query.won === '1',
+          ...(query.cursor && { cursor: query.cursor }),
+        }),
     }),
   ]
 }

@@ -2,9 +2,10 @@
  * What a wheel decides, as functions of what they are given: the config that is hashed, why a spin is refused,
  * where the wheel stops, who gets what when stock runs short. No clock, no entropy, no SQL.
  */
+
+import type { ErrorCode, RefusalDetail } from '../../errors.ts'
 import { weightsFromProbabilities } from '../../fairness/rolls.ts'
 import { isOpen, nextDayStart, nextOpening, type Schedule } from '../../schedule.ts'
-import type { ErrorCode, RefusalDetail } from '../../errors.ts'
 
 /** A wheel of more segments cannot be read on a screen, and one of fewer is no choice. */
 export const SEGMENT_COUNT_MAX = 64
@@ -62,7 +63,11 @@ export type RewardRow = {
  * A reward of probability 0 is left out, because its range would be empty (fair-1.md 9.1.10). Throws
  * ProbabilityGap, naming the gap, when the probabilities do not add up to exactly 1.
  */
-export function wheelConfigOf(rewards: readonly RewardRow[], spin: SpinConfig, budget_minor: number | null): WheelConfig {
+export function wheelConfigOf(
+  rewards: readonly RewardRow[],
+  spin: SpinConfig,
+  budget_minor: number | null,
+): WheelConfig {
   const ordered = [...rewards].sort((a, b) => a.reward_position - b.reward_position || (a.id < b.id ? -1 : 1))
   const weights = weightsFromProbabilities(ordered.map((reward) => reward.probability))
   const segments = ordered.map((reward, i) => ({
@@ -75,7 +80,13 @@ export function wheelConfigOf(rewards: readonly RewardRow[], spin: SpinConfig, b
     prize_id: reward.prize_id,
     per_user_limit: reward.reward_detail.per_user_limit ?? null,
   }))
-  return { v: 1, kind: 'wheel', segments: segments.filter((segment) => segment.weight > 0), spin, budget_minor }
+  return {
+    v: 1,
+    kind: 'wheel',
+    segments: segments.filter((segment) => segment.weight > 0),
+    spin,
+    budget_minor,
+  }
 }
 
 export type Range = { range_start: number; range_end: number }
@@ -123,16 +134,23 @@ export type WhyNot = { code: ErrorCode; detail: RefusalDetail }
 export function whyNotSpin(state: SpinState, now: Date): WhyNot | null {
   const { spin, time_zone } = state
   if (state.config_version === 0) return { code: 'wheel_not_published', detail: {} }
-  if (state.wheel_status !== 'live') return { code: 'wheel_paused', detail: { facts: { wheel_status: state.wheel_status } } }
+  if (state.wheel_status !== 'live')
+    return { code: 'wheel_paused', detail: { facts: { wheel_status: state.wheel_status } } }
 
-  if (!isOpen(spin, now, time_zone)) return when('wheel_not_open', nextOpening(spin, now, time_zone), now, { closes_at: spin.closes_at ?? null })
+  if (!isOpen(spin, now, time_zone))
+    return when('wheel_not_open', nextOpening(spin, now, time_zone), now, {
+      closes_at: spin.closes_at ?? null,
+    })
 
   if (spin.plays_per_day !== null && state.plays_today >= spin.plays_per_day) {
-    return when('plays_per_day_reached', nextDayStart(now, time_zone), now, { plays_per_day: spin.plays_per_day })
+    return when('plays_per_day_reached', nextDayStart(now, time_zone), now, {
+      plays_per_day: spin.plays_per_day,
+    })
   }
 
   const due_ms = (state.last_spin_at?.getTime() ?? Number.NEGATIVE_INFINITY) + spin.cooldown_ms
-  if (now.getTime() < due_ms) return when('cooldown', new Date(due_ms), now, { cooldown_ms: spin.cooldown_ms })
+  if (now.getTime() < due_ms)
+    return when('cooldown', new Date(due_ms), now, { cooldown_ms: spin.cooldown_ms })
 
   if (state.chances_left < 1) return { code: 'no_chances_left', detail: {} }
   return null
@@ -158,7 +176,11 @@ export const LANDING_LEAD_MS = 150
  */
 export function landingOf(roll: number, total: number, starts_at: Date, duration_ms: number): Landing {
   const turned = 360 * (1 - (roll + 0.5) / total)
-  return { starts_at: starts_at.toISOString(), duration_ms, angle: Math.round((360 * TURNS + turned) * 1000) / 1000 }
+  return {
+    starts_at: starts_at.toISOString(),
+    duration_ms,
+    angle: Math.round((360 * TURNS + turned) * 1000) / 1000,
+  }
 }
 
 /** What is left to give. Changed by `awardOf` as a batch goes on; the caller holds the rows' locks. */
@@ -186,8 +208,11 @@ export function awardOf(config: WheelConfig, rolled: Segment, supply: Supply): A
   if (rolled.type === 'none') return { status: 'lost', segment: null }
   if (takeFrom(supply, rolled)) return { status: 'won', segment: rolled }
   const fallback = config.segments.find((segment) => segment.id === config.spin.on_exhausted)
-  if (fallback === undefined || fallback === rolled || fallback.type === 'none') return { status: 'exhausted', segment: null }
-  return takeFrom(supply, fallback) ? { status: 'substituted', segment: fallback } : { status: 'exhausted', segment: null }
+  if (fallback === undefined || fallback === rolled || fallback.type === 'none')
+    return { status: 'exhausted', segment: null }
+  return takeFrom(supply, fallback)
+    ? { status: 'substituted', segment: fallback }
+    : { status: 'exhausted', segment: null }
 }
 
 function takeFrom(supply: Supply, segment: Segment): boolean {
@@ -213,7 +238,9 @@ export type Grant = { id: string; remaining: number; wheel_game_id: string | nul
  * expiry first, then oldest award). Takes one from it. Undefined when nothing is left.
  */
 export function takeChance(grants: readonly Grant[], wheelId: string): Grant | undefined {
-  const grant = grants.find((each) => each.remaining > 0 && (each.wheel_game_id === null || each.wheel_game_id === wheelId))
+  const grant = grants.find(
+    (each) => each.remaining > 0 && (each.wheel_game_id === null || each.wheel_game_id === wheelId),
+  )
   if (grant !== undefined) grant.remaining -= 1
   return grant
 }

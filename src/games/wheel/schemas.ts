@@ -20,7 +20,10 @@ export const spinConfigSchema = z
     round_every_s: z.int().min(10).max(86_400).nullable().default(null),
     round_join_s: z.int().min(1).max(3_600).default(8),
   })
-  .meta({ id: 'SpinConfig', description: 'Duration, limits and opening hours of a wheel. Times of day are local to the tenant.' }) satisfies z.ZodType<SpinConfig>
+  .meta({
+    id: 'SpinConfig',
+    description: 'Duration, limits and opening hours of a wheel. Times of day are local to the tenant.',
+  }) satisfies z.ZodType<SpinConfig>
 
 /** 1-64 visible characters made by the client before it sends. */
 export const requestId = z.string().regex(/^[\x21-\x7e]{1,64}$/, '1-64 visible ASCII characters')
@@ -29,6 +32,9 @@ export const clientSeed = z.string().regex(/^[A-Za-z0-9_-]{8,64}$/, '8-64 charac
 export const commitHashText = z.string().regex(/^[0-9a-f]{64}$/, '64 lower-case hex digits')
 
 export const spinRequest = z.strictObject({ request_id: requestId, client_entropy: clientEntropy.optional() })
-export const rotateRequest = z.strictObject({ client_seed: clientSeed, next_commit_hash: commitHashText.optional() })
+export const rotateRequest = z.strictObject({
+  client_seed: clientSeed,
+  next_commit_hash: commitHashText.optional(),
+})
 export const joinRoundRequest = z.strictObject({ client_entropy: clientEntropy })
 export const sinceRequest = z.strictObject({ version: z.int().min(0) })

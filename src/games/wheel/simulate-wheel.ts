@@ -8,14 +8,28 @@ import { type Simulation, simulateWheel } from './simulate.ts'
 import { loadRewards, loadWheel } from './store.ts'
 
 /** Reads in one transaction and spins outside it. Refuses game_not_found, wheel_not_ready, probabilities_incomplete. */
-export async function simulateWheelOf(app: App, actor: Actor, game: string, spins: number): Promise<Simulation> {
+export async function simulateWheelOf(
+  app: App,
+  actor: Actor,
+  game: string,
+  spins: number,
+): Promise<Simulation> {
   const { config, prizes } = await app.run(
     actor,
     async (tx) => {
       const wheel = (await loadWheel(tx, game)) ?? refuse('game_not_found')
       const rewards = await loadRewards(tx, wheel.id)
       const distinct = new Map(
-        rewards.flatMap((r) => (r.prize_id === null ? [] : [[r.prize_id, { id: r.prize_id, cost_minor: r.prize_cost_minor ?? 0, left: r.prize_left }] as const])),
+        rewards.flatMap((r) =>
+          r.prize_id === null
+            ? []
+            : [
+                [
+                  r.prize_id,
+                  { id: r.prize_id, cost_minor: r.prize_cost_minor ?? 0, left: r.prize_left },
+                ] as const,
+              ],
+        ),
       )
       return { config: draftConfig(wheel, rewards), prizes: [...distinct.values()] }
     },

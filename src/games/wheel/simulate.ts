@@ -1,11 +1,20 @@
 /** The odds simulator: what a wheel would do and cost, before anybody plays it (P-02). Pure but for its rolls. */
-import { spinIndex, prepareKey, weightTable } from '../../node-hash.ts'
+
 import { context } from '../../fairness/rolls.ts'
-import { awardOf, shareText, type Supply, type WheelConfig } from './rules.ts'
+import { prepareKey, spinIndex, weightTable } from '../../node-hash.ts'
+import { awardOf, type Supply, shareText, type WheelConfig } from './rules.ts'
 
 export type SimulatedPrize = { id: number; cost_minor: number; left: number | null }
 
-export type SimulatedReward = { reward_slug: string; label: string; share: string; expected: string; rolled: number; awarded: number; runs_out_after: number | null }
+export type SimulatedReward = {
+  reward_slug: string
+  label: string
+  share: string
+  expected: string
+  rolled: number
+  awarded: number
+  runs_out_after: number | null
+}
 
 export type Simulation = {
   spins: number
@@ -27,7 +36,12 @@ const SLICE = 5_000
  * Spins a config `spins` times with the real outcome function, supply included. `seed` is 32 bytes made for this
  * run alone; the same seed gives the same answer. Costs are minor units.
  */
-export async function simulateWheel(config: WheelConfig, prizes: readonly SimulatedPrize[], spins: number, seed: Uint8Array): Promise<Simulation> {
+export async function simulateWheel(
+  config: WheelConfig,
+  prizes: readonly SimulatedPrize[],
+  spins: number,
+  seed: Uint8Array,
+): Promise<Simulation> {
   const key = prepareKey(seed)
   const odds = weightTable(config.segments.map((segment) => segment.weight))
   const supply: Supply = {
@@ -67,7 +81,8 @@ export async function simulateWheel(config: WheelConfig, prizes: readonly Simula
   const expected = config.segments.map((segment) => (segment.weight * spins) / odds.total)
   const chi = rolled.reduce((sum, count, i) => sum + (count - expected[i]!) ** 2 / expected[i]!, 0)
   const expectedCost = config.segments.reduce(
-    (sum, segment) => sum + (segment.prize_id === null ? 0 : segment.weight * (supply.cost_minor.get(segment.prize_id) ?? 0)),
+    (sum, segment) =>
+      sum + (segment.prize_id === null ? 0 : segment.weight * (supply.cost_minor.get(segment.prize_id) ?? 0)),
     0,
   )
   return {

@@ -2,17 +2,17 @@
  * The spin: many players' requests in one transaction. Guards, chance, nonce, outcome, stock, prize, events and
  * audit commit together, or nothing does.
  */
-import { context } from '../../fairness/rolls.ts'
+
 import { hash as digest } from 'node:crypto'
 import type { Verdict } from '../../db/batch.ts'
 import type { Actor, Tx } from '../../db/tx.ts'
 import { type ErrorCode, Refusal, type RefusalDetail } from '../../errors.ts'
+import { context } from '../../fairness/rolls.ts'
 import { newCode, newId } from '../../ids.ts'
 import { spinIndex } from '../../node-hash.ts'
-import { playerName } from '../players.ts'
-import { dayStart } from '../../schedule.ts'
 import type { PairKeys } from '../../proofs/pair-keys.ts'
-import type { Version, Versions } from './versions.ts'
+import { dayStart } from '../../schedule.ts'
+import { playerName } from '../players.ts'
 import {
   type Award,
   awardOf,
@@ -44,6 +44,7 @@ import {
   takePlayIds,
   type WheelInForce,
 } from './store.ts'
+import type { Version, Versions } from './versions.ts'
 
 export type SpinInput = { actor: Actor; wheel_id: string; request_id: string; client_entropy: string }
 
@@ -101,7 +102,11 @@ type Prepared = {
  * wheel_not_open, plays_per_day_reached, cooldown, no_chances_left. Source: architecture.md "Group commit";
  * fair-1.md 9.1; reliability.md 4.1.
  */
-export async function spinBatch(tx: Tx, inputs: readonly SpinInput[], memory: SpinMemory): Promise<Verdict<SpinReply>[]> {
+export async function spinBatch(
+  tx: Tx,
+  inputs: readonly SpinInput[],
+  memory: SpinMemory,
+): Promise<Verdict<SpinReply>[]> {
   const members: Member[] = inputs.map((input) => ({ input }))
   await answerRepeats(tx, members)
   const prepared = await prepare(tx, members, memory)
@@ -121,15 +126,22 @@ function refuseMember(member: Member, code: ErrorCode, detail: RefusalDetail = {
 
 /** The same request may be sent twice, to two doors, in one batch: it is one spin. */
 async function answerRepeats(tx: Tx, members: readonly Member[]): Promise<void> {
-  const requests = members.map(({ input }) => ({ user_id: input.actor.userId, wheel_id: input.wheel_id, request_id: input.request_id }))
-  const answered = new Map((await loadAnswered(tx, requests)).map((row) => [`${row.user_id}\n${row.session_id}`, row]))
+  const requests = members.map(({ input }) => ({
+    user_id: input.actor.userId,
+    wheel_id: input.wheel_id,
+    request_id: input.request_id,
+  }))
+  const answered = new Map(
+    (await loadAnswered(tx, requests)).map((row) => [`${row.user_id}\n${row.session_id}`, row]),
+  )
   const first = new Map<string, Member>()
   for (const member of members) {
     const key = `${member.input.actor.userId}\n${member.input.request_id}`
     const done = answered.get(key)
     const twin = first.get(key)
     if (done !== undefined) {
-      if (done.request_hash === requestHash(member.input)) member.verdict = { answer: { text: done.answer, replayed: true } }
+      if (done.request_hash === requestHash(member.input))
+        member.verdict = { answer: { text: done.answer, replayed: true } }
       else refuseMember(member, 'idempotency_key_reused')
     } else if (twin !== undefined) {
       if (requestHash(twin.input) === requestHash(member.input)) member.twin = twin
@@ -150,7 +162,12 @@ const isOpenMember = (member: Member): boolean => member.verdict === undefined &
 async function prepare(tx: Tx, members: readonly Member[], memory: SpinMemory): Promise<Prepared[]> {
   const open = members.filter(isOpenMember)
   if (open.length === 0) return []
-  const wheels = new Map((await loadWheelsInForce(tx, [...new Set(open.map((m) => m.input.wheel_id))])).map((row) => [row.id, row]))
+  const wheels = new Map(
+    (await loadWheelsInForce(tx, [...new Set(open.map((m) => m.input.wheel_id))])).map((row) => [
+      row.id,
+      row,
+    ]),
+  )
   for (const member of open) refuseByWheel(member, wheels.get(member.input.wheel_id))
 
   const playable = open.filter(isOpenMember)
@@ -158,7 +175,8 @@ async function prepare(tx: Tx, members: readonly Member[], memory: SpinMemory): 
   const seeds = await loadSeeds(tx, playable)
   const versions = new Map<string, Version>()
   for (const wheel of wheels.values()) {
-    if (wheel.config_version > 0) versions.set(wheel.id, await memory.versions.of(tx, wheel.id, wheel.config_version))
+    if (wheel.config_version > 0)
+      versions.set(wheel.id, await memory.versions.of(tx, wheel.id, wheel.config_version))
   }
   const grants = await loadGrants(tx, playable)
   const limits = await loadLimits(tx, playable, wheels, versions)
@@ -175,7 +193,12 @@ async function prepare(tx: Tx, members: readonly Member[], memory: SpinMemory): 
     }
     const owned = grants.get(actor.userId) ?? []
     const limit = limits.get(`${wheel_id}\n${actor.userId}`) ?? { plays_today: 0, last_spin_at: null }
-    const state = { ...wheel, ...limit, spin: version.config.spin, chances_left: chancesLeft(owned, wheel_id) }
+    const state = {
+      ...wheel,
+      ...limit,
+      spin: version.config.spin,
+      chances_left: chancesLeft(owned, wheel_id),
+    }
     const refusal = whyNotSpin(state, tx.now)
     if (refusal !== null) {
       refuseMember(member, refusal.code, refusal.detail)
@@ -187,7 +210,17 @@ async function prepare(tx: Tx, members: readonly Member[], memory: SpinMemory): 
     const nonce = seed.next_nonce++
     const ctx = context('wheel', [seed.commit_hash, seed.client_seed, nonce, member.input.client_entropy])
     const { index, roll } = spinIndex(memory.pairs.of(tx, seed), ctx, version.odds)
-    prepared.push({ member, wheel, version, seed, nonce, grant, chances_left: state.chances_left - 1, roll, index })
+    prepared.push({
+      member,
+      wheel,
+      version,
+      seed,
+      nonce,
+      grant,
+      chances_left: state.chances_left - 1,
+      roll,
+      index,
+    })
   }
   return prepared
 }
@@ -196,11 +229,16 @@ async function prepare(tx: Tx, members: readonly Member[], memory: SpinMemory): 
 function refuseByWheel(member: Member, wheel: WheelInForce | undefined): void {
   if (wheel === undefined) refuseMember(member, 'game_not_found')
   else if (wheel.config_version === 0) refuseMember(member, 'wheel_not_published')
-  else if (wheel.wheel_status !== 'live') refuseMember(member, 'wheel_paused', { facts: { wheel_status: wheel.wheel_status } })
+  else if (wheel.wheel_status !== 'live')
+    refuseMember(member, 'wheel_paused', { facts: { wheel_status: wheel.wheel_status } })
 }
 
 async function loadSeeds(tx: Tx, members: readonly Member[]): Promise<Map<string, ActiveSeed>> {
-  const requests = members.map(({ input }) => ({ user_id: input.actor.userId, wheel_id: input.wheel_id, request_id: input.request_id }))
+  const requests = members.map(({ input }) => ({
+    user_id: input.actor.userId,
+    wheel_id: input.wheel_id,
+    request_id: input.request_id,
+  }))
   const rows = await loadActiveSeedsForUpdate(tx, requests)
   return new Map(rows.map((row) => [`${row.game_id}\n${row.user_id}`, row]))
 }
@@ -228,9 +266,12 @@ async function loadLimits(
   const limits = new Map<string, Limit>()
   for (const [wheelId, { config }] of versions) {
     if (config.spin.plays_per_day === null && config.spin.cooldown_ms === 0) continue
-    const users = [...new Set(members.filter((m) => m.input.wheel_id === wheelId).map((m) => m.input.actor.userId))]
+    const users = [
+      ...new Set(members.filter((m) => m.input.wheel_id === wheelId).map((m) => m.input.actor.userId)),
+    ]
     const since = dayStart(tx.now, wheels.get(wheelId)!.time_zone)
-    for (const { user_id, ...limit } of await loadPlayCounts(tx, wheelId, users, since)) limits.set(`${wheelId}\n${user_id}`, limit)
+    for (const { user_id, ...limit } of await loadPlayCounts(tx, wheelId, users, since))
+      limits.set(`${wheelId}\n${user_id}`, limit)
   }
   return limits
 }
@@ -239,7 +280,12 @@ async function loadLimits(
 async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinMemory): Promise<void> {
   const prizes = await loadSupply(tx, spins)
   const writes = { spins: [] as SpinRecord[], chances: [] as SpinWrites['chances'][number][] }
-  const spent = { seeds: new Map<string, number>(), grants: new Map<string, number>(), prizes: new Map<number, number>(), budgets: new Map<string, number>() }
+  const spent = {
+    seeds: new Map<string, number>(),
+    grants: new Map<string, number>(),
+    prizes: new Map<number, number>(),
+    budgets: new Map<string, number>(),
+  }
   if (memory.playIds.length < spins.length) memory.playIds.push(...(await takePlayIds(tx, PLAY_ID_BLOCK)))
 
   for (const spin of spins) {
@@ -256,7 +302,13 @@ async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinM
       // Only a limited stock is counted: an unlimited prize must not become a row that all spins wait for.
       if (prize.stock !== null) add(spent.prizes, prize.id, 1)
       if (spin.wheel.has_budget) add(spent.budgets, spin.wheel.id, prize.cost_minor)
-      if (prize.type === 'spin_chance') writes.chances.push({ id: newId(), user_id: record.user_id, count: Number(prize.value), reason: prize.name })
+      if (prize.type === 'spin_chance')
+        writes.chances.push({
+          id: newId(),
+          user_id: record.user_id,
+          count: Number(prize.value),
+          reason: prize.name,
+        })
     }
     tell(tx, spin, record, rolled, award)
     spin.member.verdict = { answer: { text: record.answer, replayed: false } }
@@ -273,7 +325,8 @@ async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinM
   }
   const touched = await recordSpins(tx, intended)
   for (const part of ['spins', 'seeds', 'grants', 'prizes', 'budgets'] as const) {
-    if (touched![part] !== intended[part].length) throw new Error(`a batch meant ${intended[part].length} ${part} and touched ${touched![part]}`)
+    if (touched![part] !== intended[part].length)
+      throw new Error(`a batch meant ${intended[part].length} ${part} and touched ${touched![part]}`)
   }
   prizes.tellExhausted(tx)
 }
@@ -297,9 +350,12 @@ async function loadSupply(tx: Tx, spins: readonly Prepared[]) {
   if (ids.length > 0) for (const row of await loadPrizes(tx, ids)) definitions.set(row.id, row)
   const limited = [...definitions.values()].filter((row) => row.stock !== null).map((row) => row.id)
   // Read again under the lock: what was read before it may be old.
-  if (limited.length > 0) for (const row of await loadLimitedPrizesForUpdate(tx, limited)) definitions.set(row.id, row)
+  if (limited.length > 0)
+    for (const row of await loadLimitedPrizesForUpdate(tx, limited)) definitions.set(row.id, row)
 
-  const stock_left = new Map([...definitions.values()].map((row) => [row.id, row.stock === null ? null : row.stock - row.won_count]))
+  const stock_left = new Map(
+    [...definitions.values()].map((row) => [row.id, row.stock === null ? null : row.stock - row.won_count]),
+  )
   const cost_minor = new Map([...definitions.values()].map((row) => [row.id, row.cost_minor]))
   const before = new Map(stock_left)
   const budgets = await loadBudgets(tx, spins)
@@ -309,7 +365,12 @@ async function loadSupply(tx: Tx, spins: readonly Prepared[]) {
     definitions,
     supplyOf(spin: Prepared): Supply {
       const key = `${spin.wheel.id}\n${spin.member.input.actor.userId}`
-      return { stock_left, cost_minor, budget_left_minor: budgets.get(spin.wheel.id) ?? null, wins_of_user: wins.get(key) ?? new Map() }
+      return {
+        stock_left,
+        cost_minor,
+        budget_left_minor: budgets.get(spin.wheel.id) ?? null,
+        wins_of_user: wins.get(key) ?? new Map(),
+      }
     },
     keep(spin: Prepared, supply: Supply): void {
       if (supply.budget_left_minor !== null) budgets.set(spin.wheel.id, supply.budget_left_minor)
@@ -330,7 +391,16 @@ async function loadSupply(tx: Tx, spins: readonly Prepared[]) {
 
 async function loadBudgets(tx: Tx, spins: readonly Prepared[]): Promise<Map<string, number>> {
   const budgets = new Map<string, number>()
-  const wheels = [...new Set(spins.filter(({ wheel, version, index }) => wheel.has_budget && version.config.segments[index]!.prize_id !== null).map(({ wheel }) => wheel.id))]
+  const wheels = [
+    ...new Set(
+      spins
+        .filter(
+          ({ wheel, version, index }) =>
+            wheel.has_budget && version.config.segments[index]!.prize_id !== null,
+        )
+        .map(({ wheel }) => wheel.id),
+    ),
+  ]
   for (const id of wheels.sort()) budgets.set(id, (await loadBudgetForUpdate(tx, id))!.left_minor)
   return budgets
 }
@@ -338,7 +408,9 @@ async function loadBudgets(tx: Tx, spins: readonly Prepared[]): Promise<Map<stri
 async function loadWins(tx: Tx, spins: readonly Prepared[]): Promise<Map<string, Map<string, number>>> {
   const wins = new Map<string, Map<string, number>>()
   for (const version of new Set(spins.map((spin) => spin.version))) {
-    const slugs = version.config.segments.filter((segment) => segment.per_user_limit !== null).map((segment) => segment.id)
+    const slugs = version.config.segments
+      .filter((segment) => segment.per_user_limit !== null)
+      .map((segment) => segment.id)
     if (slugs.length === 0) continue
     const mine = spins.filter((spin) => spin.version === version)
     const users = [...new Set(mine.map((spin) => spin.member.input.actor.userId))]
@@ -350,12 +422,24 @@ async function loadWins(tx: Tx, spins: readonly Prepared[]): Promise<Map<string,
   return wins
 }
 
-function recordOf(tx: Tx, spin: Prepared, rolled: Segment, award: Award, prize: PrizeRow | undefined, play_id: number): SpinRecord {
+function recordOf(
+  tx: Tx,
+  spin: Prepared,
+  rolled: Segment,
+  award: Award,
+  prize: PrizeRow | undefined,
+  play_id: number,
+): SpinRecord {
   const { input } = spin.member
   const { config, odds, wheelId } = spin.version
   // A result is never stamped before its commitment, even where two processes' clocks differ.
   const result_at = new Date(Math.max(tx.now.getTime(), spin.seed.committed_at.getTime() + 1))
-  const landing = landingOf(spin.roll, odds.total, new Date(tx.now.getTime() + LANDING_LEAD_MS), config.spin.duration_ms)
+  const landing = landingOf(
+    spin.roll,
+    odds.total,
+    new Date(tx.now.getTime() + LANDING_LEAD_MS),
+    config.spin.duration_ms,
+  )
   const prize_status = prize === undefined ? null : prize.type === 'spin_chance' ? 'unlocked' : 'locked'
   const session_id = newId()
   const answer: SpinAnswer = {
@@ -401,14 +485,24 @@ function recordOf(tx: Tx, spin: Prepared, rolled: Segment, award: Award, prize: 
     prize_snapshot: prize === undefined ? null : snapshotOf(prize),
     expires_at: prize === undefined ? null : expiryOf(prize, tx.now),
     grace_hours: prize?.grace_hours ?? 0,
-    game_data: { reward_slug: rolled.id, reward_label: rolled.label, award_status: award.status, award_slug: award.segment?.id ?? null },
+    game_data: {
+      reward_slug: rolled.id,
+      reward_label: rolled.label,
+      award_status: award.status,
+      award_slug: award.segment?.id ?? null,
+    },
     ip: input.actor.ip ?? null,
     agent: input.actor.userAgent?.slice(0, 300) ?? null,
   }
 }
 
 /** The definition as it is won; later edits of the definition do not reach it. */
-function snapshotOf({ won_count: _won, stock: _stock, cost_minor: _cost, ...prize }: PrizeRow): Record<string, unknown> {
+function snapshotOf({
+  won_count: _won,
+  stock: _stock,
+  cost_minor: _cost,
+  ...prize
+}: PrizeRow): Record<string, unknown> {
   return prize
 }
 
@@ -419,7 +513,13 @@ function expiryOf(prize: PrizeRow, now: Date): string | null {
 
 function tell(tx: Tx, spin: Prepared, record: SpinRecord, rolled: Segment, award: Award): void {
   const { actor } = spin.member.input
-  tx.log({ type: 'spin', commitHash: spin.seed.commit_hash, entropy: record.client_entropy, nonce: spin.nonce, result: spin.index })
+  tx.log({
+    type: 'spin',
+    commitHash: spin.seed.commit_hash,
+    entropy: record.client_entropy,
+    nonce: spin.nonce,
+    result: spin.index,
+  })
   tx.emit({
     gameId: record.wheel_id,
     type: 'wheel.spun',
@@ -453,4 +553,3 @@ function tell(tx: Tx, spin: Prepared, record: SpinRecord, rolled: Segment, award
     },
   })
 }
-

@@ -38,7 +38,12 @@ export function loadWheelsInForce(tx: Tx, ids: readonly string[]) {
   )
 }
 
-export type VersionRow = { wheel_game_id: string; config_version: number; config: string; config_hash: string }
+export type VersionRow = {
+  wheel_game_id: string
+  config_version: number
+  config: string
+  config_hash: string
+}
 
 /** One published version; it never changes, so callers keep it. */
 export function loadVersion(tx: Tx, wheelId: string, config_version: number) {
@@ -109,7 +114,12 @@ export function loadPlayCounts(tx: Tx, wheelId: string, user_ids: readonly strin
 }
 
 /** Wins of these players per reward of this wheel, for rewards with a limit per user. */
-export function loadWinCounts(tx: Tx, game_id: number, user_ids: readonly string[], slugs: readonly string[]) {
+export function loadWinCounts(
+  tx: Tx,
+  game_id: number,
+  user_ids: readonly string[],
+  slugs: readonly string[],
+) {
   return tx.rows<{ user_id: string; reward_slug: string; wins: number }>(
     `select user_id, game_data->>'award_slug' as reward_slug, count(*)::int as wins
      from gamification_game_plays
@@ -173,7 +183,11 @@ export function loadBudgetForUpdate(tx: Tx, wheelId: string) {
 
 /** A block of play ids; gaps are harmless, a play id counts nothing. */
 export async function takePlayIds(tx: Tx, count: number): Promise<number[]> {
-  const rows = await tx.rows<{ id: number }>(`select nextval('play_ids') as id from generate_series(1, $1)`, [count], 'play_ids')
+  const rows = await tx.rows<{ id: number }>(
+    `select nextval('play_ids') as id from generate_series(1, $1)`,
+    [count],
+    'play_ids',
+  )
   return rows.map((row) => row.id)
 }
 
@@ -292,7 +306,6 @@ select (select count(*)::int from spin) as spins, (select count(*)::int from see
        (select count(*)::int from granted) as grants, (select count(*)::int from prize) as prizes,
        (select count(*)::int from budget) as budgets`
 
-
 export type WheelRow = {
   id: string
   wheel_name: string
@@ -374,12 +387,26 @@ export function loadRewards(tx: Tx, wheelId: string) {
 
 export async function insertVersion(
   tx: Tx,
-  version: { wheel_game_id: string; config_version: number; config: string; config_hash: string; spin_config: unknown },
+  version: {
+    wheel_game_id: string
+    config_version: number
+    config: string
+    config_hash: string
+    spin_config: unknown
+  },
 ): Promise<void> {
   await tx.rows(
     `insert into wheel_versions (wheel_game_id, config_version, config, config_hash, spin_config, published_by, published_at)
      values ($1, $2, $3, $4, $5, $6, $7)`,
-    [version.wheel_game_id, version.config_version, version.config, version.config_hash, JSON.stringify(version.spin_config), tx.actor.userId, tx.now],
+    [
+      version.wheel_game_id,
+      version.config_version,
+      version.config,
+      version.config_hash,
+      JSON.stringify(version.spin_config),
+      tx.actor.userId,
+      tx.now,
+    ],
   )
 }
 
@@ -399,7 +426,12 @@ export type HistoryRow = {
 }
 
 /** The reward table of a version, for ever; and the ranges beside the live rows. */
-export async function insertRewardTable(tx: Tx, wheelId: string, config_version: number, rows: readonly HistoryRow[]): Promise<void> {
+export async function insertRewardTable(
+  tx: Tx,
+  wheelId: string,
+  config_version: number,
+  rows: readonly HistoryRow[],
+): Promise<void> {
   await tx.rows(
     `with r as materialized (
        select * from json_to_recordset($1::json) as r(id uuid, reward_slug text, reward_label text, reward_type text, prize_id bigint,
@@ -419,7 +451,13 @@ export async function insertRewardTable(tx: Tx, wheelId: string, config_version:
   )
 }
 
-export async function putInForce(tx: Tx, wheelId: string, config_version: number, config_hash: string, wheel_status: string): Promise<void> {
+export async function putInForce(
+  tx: Tx,
+  wheelId: string,
+  config_version: number,
+  config_hash: string,
+  wheel_status: string,
+): Promise<void> {
   await tx.rows(
     `update wheel_games set config_version = $2, config_hash = $3, wheel_status = $4, row_version = row_version + 1, updated_at = $5 where id = $1`,
     [wheelId, config_version, config_hash, wheel_status, tx.now],
@@ -437,25 +475,40 @@ export async function putGame(
      on conflict (tenant_id, wheel_game_id) do update
        set game_name = excluded.game_name, theme = excluded.theme, play_limits = excluded.play_limits, schedule = excluded.schedule,
            updated_at = excluded.updated_at, row_version = g.row_version + 1`,
-    [game.wheel_game_id, game.game_name, JSON.stringify(game.theme), JSON.stringify(game.play_limits), JSON.stringify(game.schedule), tx.now],
+    [
+      game.wheel_game_id,
+      game.game_name,
+      JSON.stringify(game.theme),
+      JSON.stringify(game.play_limits),
+      JSON.stringify(game.schedule),
+      tx.now,
+    ],
   )
 }
 
 export async function setWheelStatus(tx: Tx, wheelId: string, wheel_status: string): Promise<void> {
-  await tx.rows('update wheel_games set wheel_status = $2, row_version = row_version + 1, updated_at = $3 where id = $1', [
-    wheelId,
-    wheel_status,
-    tx.now,
-  ])
+  await tx.rows(
+    'update wheel_games set wheel_status = $2, row_version = row_version + 1, updated_at = $3 where id = $1',
+    [wheelId, wheel_status, tx.now],
+  )
 }
 
 /** The last number of a game's events, 0 before the first. */
 export async function loadGameVersion(tx: Tx, gameId: string): Promise<number> {
-  const row = await tx.one<{ last_seq: number }>('select last_seq from game_heads where game_id = $1', [gameId], 'game_version')
+  const row = await tx.one<{ last_seq: number }>(
+    'select last_seq from game_heads where game_id = $1',
+    [gameId],
+    'game_version',
+  )
   return row?.last_seq ?? 0
 }
 
-export type EventRow = { game_seq: number; event_type: string; event_data: Record<string, unknown>; event_timestamp: Date }
+export type EventRow = {
+  game_seq: number
+  event_type: string
+  event_data: Record<string, unknown>
+  event_timestamp: Date
+}
 
 /** Events of a game after a version, in order. */
 export function loadEventsSince(tx: Tx, gameId: string, after: number, limit: number) {
@@ -505,7 +558,14 @@ export async function sumChances(tx: Tx, user_id: string, wheelId: string | null
 /** A visit's chances, once per player, wheel and day: the unique key decides. True when this call gave them. */
 export async function insertVisit(
   tx: Tx,
-  visit: { id: string; user_id: string; wheel_id: string; count: number; expires_at: Date | null; visit_day: string },
+  visit: {
+    id: string
+    user_id: string
+    wheel_id: string
+    count: number
+    expires_at: Date | null
+    visit_day: string
+  },
 ): Promise<boolean> {
   const rows = await tx.rows(
     `insert into spin_chances (id, user_id, wheel_game_id, chance_type, award_reason, chance_count, remaining_chances, awarded_at,
@@ -536,7 +596,14 @@ const GRANTED_COLUMNS = `id, user_id, wheel_game_id, chance_type, chance_status,
 
 export async function insertGrant(
   tx: Tx,
-  grant: { id: string; user_id: string; wheel_id: string | null; reason: string; count: number; expires_at: Date | null },
+  grant: {
+    id: string
+    user_id: string
+    wheel_id: string | null
+    reason: string
+    count: number
+    expires_at: Date | null
+  },
 ): Promise<GrantedRow> {
   const row = await tx.one<GrantedRow>(
     `insert into spin_chances (id, user_id, wheel_game_id, chance_type, award_reason, chance_count, remaining_chances, awarded_at,
@@ -548,7 +615,12 @@ export async function insertGrant(
 }
 
 /** A page of a player's grants, newest first. */
-export function loadGrantPage(tx: Tx, user_id: string, after: { at: string; id: string } | null, limit: number) {
+export function loadGrantPage(
+  tx: Tx,
+  user_id: string,
+  after: { at: string; id: string } | null,
+  limit: number,
+) {
   return tx.rows<GrantedRow & { created_at: Date }>(
     `select ${GRANTED_COLUMNS}, created_at from spin_chances
      where user_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
@@ -569,7 +641,13 @@ export type SpinHistoryRow = {
 }
 
 /** A page of one player's spins of a wheel, newest first. */
-export function loadSpinPage(tx: Tx, wheelId: string, user_id: string, after: { at: string; id: string } | null, limit: number) {
+export function loadSpinPage(
+  tx: Tx,
+  wheelId: string,
+  user_id: string,
+  after: { at: string; id: string } | null,
+  limit: number,
+) {
   return tx.rows<SpinHistoryRow>(
     `select s.id, s.spin_started_at, s.answer, h.reward_label, r.config_version, r.client_entropy, f.commit_hash,
             f.seed_status = 'revealed' as revealed
@@ -598,7 +676,13 @@ export type PlayRow = {
 }
 
 /** A page of a player's plays, newest first. */
-export function loadPlayPage(tx: Tx, user_id: string, won_only: boolean, before: number | null, limit: number) {
+export function loadPlayPage(
+  tx: Tx,
+  user_id: string,
+  won_only: boolean,
+  before: number | null,
+  limit: number,
+) {
   return tx.rows<PlayRow>(
     `select p.id, p.uuid, g.game_name, g.game_type, p.is_winner, p.prize_status, p.prize_snapshot, p.created_at, p.unlocked_at,
             p.expires_at, p.event_id

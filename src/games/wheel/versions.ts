@@ -37,7 +37,10 @@ export function makeVersions(): Versions {
   }
 }
 
-function versionOf(wheelId: string, row: { config_version: number; config: string; config_hash: string }): Version {
+function versionOf(
+  wheelId: string,
+  row: { config_version: number; config: string; config_hash: string },
+): Version {
   const config = JSON.parse(row.config) as WheelConfig
   return {
     wheelId,

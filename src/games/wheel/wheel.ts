@@ -9,16 +9,24 @@ import { refuse } from '../../errors.ts'
 import type { CommitDoc } from '../../fairness/commit.ts'
 import type { Checkpoints } from '../../proofs/checkpoints.ts'
 import { makePairKeys } from '../../proofs/pair-keys.ts'
+import { readPair } from '../../proofs/pair-view.ts'
 import { type CommitmentView, ensurePairs, rotatePair } from '../../proofs/pairs.ts'
 import type { RoundEntropy } from '../../proofs/round-entropy.ts'
-import { readPair } from '../../proofs/pair-view.ts'
 import { systemActor } from '../../system.ts'
 import { type ChancesAnswer, readChances, visitWheel } from './chances.ts'
-import { publishWheel, type PublishAnswer, republishExhausted } from './publish.ts'
-import { findWheel, readOdds, readSince, readSnapshot, type SinceAnswer, type WheelHead, type WheelSnapshot } from './read.ts'
-import { advanceRound, joinRound, type JoinAnswer, openRound, type RoundView } from './rounds.ts'
+import { type PublishAnswer, publishWheel, republishExhausted } from './publish.ts'
+import {
+  findWheel,
+  readOdds,
+  readSince,
+  readSnapshot,
+  type SinceAnswer,
+  type WheelHead,
+  type WheelSnapshot,
+} from './read.ts'
 import { loadRhythmicWheels, loadRunningRounds } from './round-store.ts'
-import { PairMissing, type SpinAnswer, spinBatch, type SpinInput, type SpinReply } from './spin.ts'
+import { advanceRound, type JoinAnswer, joinRound, openRound, type RoundView } from './rounds.ts'
+import { PairMissing, type SpinAnswer, type SpinInput, type SpinReply, spinBatch } from './spin.ts'
 import { loadWheel } from './store.ts'
 import { makeVersions, type Versions } from './versions.ts'
 
@@ -27,7 +35,9 @@ export type PairView = {
   next: CommitmentView
 }
 
-export type RotateAnswer = PairView & { revealed: { commit_hash: string; server_seed: string; spins: number } }
+export type RotateAnswer = PairView & {
+  revealed: { commit_hash: string; server_seed: string; spins: number }
+}
 
 export type SpinRequest = { wheel_id: string; request_id: string; client_entropy?: string }
 
@@ -43,7 +53,11 @@ export type Wheel = {
   visit(actor: Actor, game: string): Promise<{ awarded: number; chances_left: number }>
   /** The actor's two commitments on a wheel; made, logged and checkpointed first if they are not there. */
   seedPair(actor: Actor, game: string): Promise<PairView>
-  rotate(actor: Actor, game: string, input: { client_seed: string; next_commit_hash?: string }): Promise<RotateAnswer>
+  rotate(
+    actor: Actor,
+    game: string,
+    input: { client_seed: string; next_commit_hash?: string },
+  ): Promise<RotateAnswer>
   publish(actor: Actor, game: string): Promise<PublishAnswer>
   openRound(actor: Actor, game: string): Promise<RoundView>
   joinRound(actor: Actor, game: string, client_entropy: string): Promise<JoinAnswer>
@@ -75,7 +89,12 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
   const memory = { versions, pairs: makePairKeys(), playIds: [] as number[] }
 
   const spins = makeBatcher<SpinInput, SpinReply>({
-    run: (tenantId, items) => app.run(systemActor(tenantId), (tx, inputs: readonly SpinInput[]) => spinBatch(tx, inputs, memory), items),
+    run: (tenantId, items) =>
+      app.run(
+        systemActor(tenantId),
+        (tx, inputs: readonly SpinInput[]) => spinBatch(tx, inputs, memory),
+        items,
+      ),
   })
 
   /** Players who arrive together get their pairs in one transaction and one checkpoint. */
@@ -87,8 +106,12 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
         systemActor(tenantId),
         async (tx, wanted: typeof distinct) => {
           const bindings = new Map<string, Awaited<ReturnType<typeof bindingOf>>>()
-          for (const { wheel_id } of wanted) if (!bindings.has(wheel_id)) bindings.set(wheel_id, await bindingOf(tx, wheel_id))
-          return ensurePairs(tx, wanted.map(({ user_id, wheel_id }) => ({ user_id, binding: bindings.get(wheel_id)! })))
+          for (const { wheel_id } of wanted)
+            if (!bindings.has(wheel_id)) bindings.set(wheel_id, await bindingOf(tx, wheel_id))
+          return ensurePairs(
+            tx,
+            wanted.map(({ user_id, wheel_id }) => ({ user_id, binding: bindings.get(wheel_id)! })),
+          )
         },
         distinct,
       )
@@ -111,7 +134,8 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
     }
   }
 
-  const preparePair = (actor: Actor, wheel_id: string) => pairs.submit(actor.tenantId, actor.userId, { user_id: actor.userId, wheel_id })
+  const preparePair = (actor: Actor, wheel_id: string) =>
+    pairs.submit(actor.tenantId, actor.userId, { user_id: actor.userId, wheel_id })
 
   async function headOf(actor: Actor, game: string): Promise<WheelHead> {
     return (await app.run(actor, findWheel, game)) ?? refuse('game_not_found')
@@ -142,7 +166,11 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
     return app.run(actor, readPair, { game_id: head.id })
   }
 
-  async function rotate(actor: Actor, game: string, input: { client_seed: string; next_commit_hash?: string }): Promise<RotateAnswer> {
+  async function rotate(
+    actor: Actor,
+    game: string,
+    input: { client_seed: string; next_commit_hash?: string },
+  ): Promise<RotateAnswer> {
     const before = await seedPair(actor, game)
     const { revealed, closed_seed_id } = await app.run(
       actor,
@@ -171,19 +199,27 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
   async function advance(tenantId: string, roundId: string): Promise<void> {
     const actor = systemActor(tenantId)
     for (let moves = 0; moves < MOVES_MAX; moves++) {
-      const round = (await app.run(actor, (tx) => loadRunningRounds(tx), undefined)).find((row) => row.id === roundId)
+      const round = (await app.run(actor, (tx) => loadRunningRounds(tx), undefined)).find(
+        (row) => row.id === roundId,
+      )
       if (round === undefined) return
       // The root must be checkpointed before the entropy is asked for.
       if (round.round_status === 'closed') await checkpoints.make(tenantId)
-      const beacon = round.round_status === 'closed' ? await entropy.obtain(JSON.parse(round.doc) as CommitDoc) : undefined
-      const moved = await app.run(actor, advanceRound, { round_id: roundId, obtained: { ...(beacon && { beacon }) } })
+      const beacon =
+        round.round_status === 'closed' ? await entropy.obtain(JSON.parse(round.doc) as CommitDoc) : undefined
+      const moved = await app.run(actor, advanceRound, {
+        round_id: roundId,
+        obtained: { ...(beacon && { beacon }) },
+      })
       if (moved === null) return
     }
   }
 
   /** A reward that ran out is taken off the wheel, and what is shown becomes what can be won. */
   function followExhaustion(tenantId: string, wheelId: string): void {
-    app.run(systemActor(tenantId), republishExhausted, { game: wheelId }).catch((error: unknown) => report('republish', error))
+    app
+      .run(systemActor(tenantId), republishExhausted, { game: wheelId })
+      .catch((error: unknown) => report('republish', error))
   }
   app.followAll((event) => {
     if (event.type === 'wheel.exhausted') followExhaustion(event.tenantId, event.gameId)
