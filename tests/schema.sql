@@ -1,0 +1,805 @@
+-- Made by "UPDATE_SCHEMA=1 npx mocha tests/db/schema.test.ts"; do not edit. Its diff is the review of a migration.
+
+-- Tables
+
+table audit_logs (row-level security, forced)
+  id uuid not null default gen_random_uuid()
+  tenant_id uuid not null default app_tenant_id()
+  seq bigint not null
+  user_id character varying(128) not null
+  action character varying(64) not null
+  entity_type character varying(64) not null
+  entity_id uuid
+  old_values jsonb
+  new_values jsonb
+  ip_address character varying(64)
+  user_agent character varying(300)
+  prev_hash text
+  hash text not null
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, seq)
+  create INDEX audit_logs_by_entity ON public.audit_logs USING btree (tenant_id, entity_type, entity_id, seq)
+  CREATE TRIGGER audit_logs_are_final BEFORE DELETE OR UPDATE ON public.audit_logs FOR EACH ROW EXECUTE FUNCTION keep_audit_row()
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table blocked_users (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  user_id character varying(128) not null
+  reason text not null
+  blocked_by character varying(128) not null
+  blocked_until timestamp with time zone
+  created_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, user_id)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table fair_checkpoints (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  log_size bigint not null
+  root text not null
+  note text not null
+  created_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, log_size)
+  CREATE TRIGGER fair_checkpoints_are_final BEFORE DELETE OR UPDATE ON public.fair_checkpoints FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table fair_commitments (row-level security, forced)
+  commit_hash text not null
+  tenant_id uuid not null default app_tenant_id()
+  kind character varying(16) not null
+  game_id character varying(64) not null
+  holder text not null default '-'::text
+  seq integer not null
+  doc text not null
+  config text not null
+  jws text not null
+  log_index bigint
+  created_at timestamp with time zone not null
+  CHECK ((seq >= 1))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (commit_hash)
+  UNIQUE (tenant_id, commit_hash)
+  UNIQUE (tenant_id, game_id, kind, holder, seq)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (log_index) to livedraw_app
+
+table fair_log (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  seq bigint not null
+  type character varying(16) not null
+  commit_hash text
+  nonce bigint
+  event text not null
+  leaf_hash text not null
+  row_hash text not null
+  CHECK ((seq >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, seq)
+  create INDEX fair_log_by_commit ON public.fair_log USING btree (tenant_id, commit_hash, nonce)
+  CREATE TRIGGER fair_log_is_final BEFORE DELETE OR UPDATE ON public.fair_log FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table fair_log_nodes (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  level smallint not null
+  node_index bigint not null
+  hash text not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, level, node_index)
+  CREATE TRIGGER fair_log_nodes_are_final BEFORE DELETE OR UPDATE ON public.fair_log_nodes FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table fair_seeds (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  kind character varying(16) not null
+  game_id character varying(64) not null
+  user_id character varying(128)
+  holder text
+  holder_salt text
+  commit_hash text not null
+  config_version integer not null
+  seq integer not null
+  seed_hash text not null
+  sealed_seed text not null
+  server_seed text
+  client_seed text not null default '-'::text
+  seed_status character varying(16) not null
+  next_nonce bigint not null default 0
+  committed_at timestamp with time zone not null
+  activated_at timestamp with time zone
+  revealed_at timestamp with time zone
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  row_version integer not null default 1
+  CHECK ((((seed_status)::text = 'revealed'::text) = (revealed_at IS NOT NULL)))
+  CHECK ((((seed_status)::text = 'revealed'::text) = (server_seed IS NOT NULL)))
+  CHECK (((seed_status)::text = ANY ((ARRAY['next'::character varying, 'active'::character varying, 'revealed'::character varying])::text[])))
+  CHECK ((next_nonce >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, commit_hash) REFERENCES fair_commitments(tenant_id, commit_hash)
+  PRIMARY KEY (tenant_id, id)
+  create UNIQUE INDEX fair_seeds_by_commit ON public.fair_seeds USING btree (tenant_id, commit_hash)
+  create UNIQUE INDEX fair_seeds_in_use ON public.fair_seeds USING btree (tenant_id, game_id, user_id, seed_status) WHERE ((user_id IS NOT NULL) AND ((seed_status)::text = ANY ((ARRAY['active'::character varying, 'next'::character varying])::text[])))
+  create INDEX fair_seeds_of_player ON public.fair_seeds USING btree (tenant_id, user_id, game_id, seq) WHERE (user_id IS NOT NULL)
+  CREATE TRIGGER fair_seeds_are_kept BEFORE DELETE OR UPDATE ON public.fair_seeds FOR EACH ROW EXECUTE FUNCTION keep_seed()
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table game_engines (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  engine_name character varying(120) not null
+  engine_type character varying(32) not null
+  engine_version character varying(32) not null
+  engine_status character varying(16) not null default 'enabled'::character varying
+  engine_config jsonb not null default '{}'::jsonb
+  engine_capabilities jsonb not null default '[]'::jsonb
+  is_active boolean not null default true
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((engine_status)::text = ANY ((ARRAY['enabled'::character varying, 'disabled'::character varying])::text[])))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, engine_type)
+  UNIQUE (tenant_id, id)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table game_events (row-level security, forced)
+  id uuid not null default gen_random_uuid()
+  tenant_id uuid not null default app_tenant_id()
+  user_id character varying(128)
+  event_type character varying(64) not null
+  event_category character varying(32) not null
+  game_id character varying(64) not null
+  game_seq bigint not null
+  event_data jsonb not null
+  event_status character varying(16) not null default 'committed'::character varying
+  event_timestamp timestamp with time zone not null
+  ip_address character varying(64)
+  user_agent character varying(300)
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, game_id, game_seq)
+  create INDEX game_events_by_user ON public.game_events USING btree (tenant_id, user_id, created_at) WHERE (user_id IS NOT NULL)
+  CREATE TRIGGER game_events_are_final BEFORE DELETE OR UPDATE ON public.game_events FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table game_heads (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  game_id character varying(64) not null
+  last_seq bigint not null default 0
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, game_id)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table game_templates (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  game_engine_id uuid not null
+  template_name character varying(120) not null
+  template_type character varying(32) not null
+  template_category character varying(64) not null default 'general'::character varying
+  template_description text
+  template_config jsonb not null default '{}'::jsonb
+  game_rules jsonb not null default '{}'::jsonb
+  reward_config jsonb not null default '[]'::jsonb
+  is_active boolean not null default true
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, game_engine_id) REFERENCES game_engines(tenant_id, id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  create INDEX game_templates_by_time ON public.game_templates USING btree (tenant_id, created_at, id)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table gamification_game_plays (row-level security, forced)
+  id bigint not null default nextval('play_ids'::regclass)
+  tenant_id uuid not null default app_tenant_id()
+  uuid uuid not null
+  game_id bigint not null
+  user_id character varying(128) not null
+  prize_id bigint
+  is_winner boolean not null
+  prize_code character varying(32)
+  prize_status character varying(16)
+  prize_snapshot jsonb
+  is_claimed boolean generated as COALESCE(((prize_status)::text = 'applied'::text), false)
+  claimed_at timestamp with time zone generated as applied_at
+  unlocked_at timestamp with time zone
+  applied_at timestamp with time zone
+  applied_to_order_id character varying(128)
+  order_id character varying(128) generated as applied_to_order_id
+  applied_details jsonb
+  expires_at timestamp with time zone
+  grace_hours integer not null default 0
+  game_data jsonb not null default '{}'::jsonb
+  event_id uuid not null
+  ip_address character varying(64)
+  user_agent character varying(300)
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((prize_status)::text = ANY ((ARRAY['locked'::character varying, 'unlocked'::character varying, 'applied'::character varying, 'expired'::character varying])::text[])))
+  CHECK ((is_winner = (prize_code IS NOT NULL)))
+  CHECK ((is_winner = (prize_id IS NOT NULL)))
+  CHECK ((is_winner = (prize_status IS NOT NULL)))
+  FOREIGN KEY (tenant_id, game_id) REFERENCES gamification_games(tenant_id, id)
+  FOREIGN KEY (tenant_id, prize_id) REFERENCES gamification_prizes(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, uuid)
+  create INDEX idx_expiration ON public.gamification_game_plays USING btree (tenant_id, expires_at, prize_status) WHERE ((prize_status)::text = ANY ((ARRAY['locked'::character varying, 'unlocked'::character varying])::text[]))
+  create INDEX idx_game_user_date ON public.gamification_game_plays USING btree (tenant_id, game_id, user_id, created_at)
+  create UNIQUE INDEX idx_prize_code ON public.gamification_game_plays USING btree (tenant_id, prize_code) WHERE (prize_code IS NOT NULL)
+  create INDEX idx_user_prizes ON public.gamification_game_plays USING btree (tenant_id, user_id, is_winner, prize_status)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table gamification_games (row-level security, forced)
+  id bigint not null generated as identity
+  tenant_id uuid not null default app_tenant_id()
+  game_name character varying(200) not null
+  game_type character varying(32) not null
+  wheel_game_id uuid
+  settings jsonb not null default '{}'::jsonb
+  theme jsonb not null default '{}'::jsonb
+  play_limits jsonb not null default '{}'::jsonb
+  schedule jsonb not null default '{}'::jsonb
+  is_active boolean not null default true
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, wheel_game_id) REFERENCES wheel_games(tenant_id, id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  UNIQUE (tenant_id, wheel_game_id)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table gamification_prizes (row-level security, forced)
+  id bigint not null generated as identity
+  tenant_id uuid not null default app_tenant_id()
+  name character varying(200) not null
+  description text
+  type character varying(32) not null
+  value character varying(32)
+  display_value character varying(64)
+  prize_color character varying(16)
+  prize_image character varying(500)
+  conditions jsonb not null default '{}'::jsonb
+  expires_in_days integer
+  never_expires boolean not null default false
+  grace_hours integer not null default 0
+  cost_minor bigint not null default 0
+  stock bigint
+  won_count bigint not null default 0
+  version integer not null default 1
+  is_active boolean not null default true
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  deleted_at timestamp with time zone
+  CHECK (((expires_in_days >= 1) AND (expires_in_days <= 3650)))
+  CHECK (((grace_hours >= 0) AND (grace_hours <= 24)))
+  CHECK (((won_count >= 0) AND ((stock IS NULL) OR (won_count <= stock))))
+  CHECK ((cost_minor >= 0))
+  CHECK ((stock >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table idempotency_keys (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  principal character varying(128) not null
+  endpoint character varying(200) not null
+  key character varying(255) not null
+  state character varying(16) not null
+  locked_until timestamp with time zone
+  request_hash text not null
+  status integer
+  answer text
+  created_at timestamp with time zone not null
+  CHECK (((state)::text = ANY ((ARRAY['in_progress'::character varying, 'done'::character varying])::text[])))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, principal, endpoint, key)
+  create INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table spin_chances (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  user_id character varying(128) not null
+  wheel_game_id uuid
+  chance_type character varying(32) not null
+  chance_status character varying(16) generated as 
+CASE
+    WHEN (remaining_chances = 0) THEN 'used'::text
+    ELSE 'active'::text
+END
+  award_reason character varying(200) not null
+  chance_count integer not null
+  used_chances integer not null default 0
+  remaining_chances integer not null
+  awarded_at timestamp with time zone not null
+  expires_at timestamp with time zone
+  chance_metadata jsonb not null default '{}'::jsonb
+  visit_day date
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((chance_count >= 1) AND (chance_count <= 1000000)))
+  CHECK (((chance_type)::text = ANY ((ARRAY['granted'::character varying, 'page_visit'::character varying, 'reward'::character varying])::text[])))
+  CHECK (((used_chances + remaining_chances) = chance_count))
+  CHECK ((remaining_chances >= 0))
+  CHECK ((used_chances >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, wheel_game_id) REFERENCES wheel_games(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  create INDEX spin_chances_by_user ON public.spin_chances USING btree (tenant_id, user_id, created_at)
+  create UNIQUE INDEX spin_chances_one_visit_a_day ON public.spin_chances USING btree (tenant_id, user_id, wheel_game_id, visit_day) WHERE (visit_day IS NOT NULL)
+  create INDEX spin_chances_to_take ON public.spin_chances USING btree (tenant_id, user_id, expires_at) WHERE ((chance_status)::text = 'active'::text)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table spin_results (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  spin_session_id uuid not null
+  wheel_reward_id uuid not null
+  user_id character varying(128) not null
+  seed_id uuid not null
+  nonce bigint not null
+  config_version integer not null
+  roll bigint not null
+  client_entropy character varying(64) not null default '-'::character varying
+  result_status character varying(16) not null
+  claim_status character varying(16) not null
+  paid_amount bigint not null default 0
+  win_status character varying(16) not null
+  result_metadata jsonb not null default '{}'::jsonb
+  result_timestamp timestamp with time zone not null
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((claim_status)::text = ANY ((ARRAY['none'::character varying, 'unclaimed'::character varying, 'claimed'::character varying, 'paid'::character varying, 'expired'::character varying])::text[])))
+  CHECK (((result_status)::text = 'final'::text))
+  CHECK (((win_status)::text = ANY ((ARRAY['won'::character varying, 'lost'::character varying, 'substituted'::character varying, 'exhausted'::character varying])::text[])))
+  CHECK ((nonce >= 0))
+  FOREIGN KEY (tenant_id, seed_id) REFERENCES fair_seeds(tenant_id, id)
+  FOREIGN KEY (tenant_id, spin_session_id) REFERENCES spin_sessions(tenant_id, id)
+  FOREIGN KEY (tenant_id, wheel_reward_id, config_version) REFERENCES wheel_rewards_history(tenant_id, id, config_version)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, seed_id, nonce)
+  UNIQUE (tenant_id, spin_session_id)
+  create INDEX spin_results_by_user ON public.spin_results USING btree (tenant_id, user_id, created_at)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (claim_status, paid_amount, row_version, updated_at) to livedraw_app
+
+table spin_sessions (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  wheel_game_id uuid not null
+  user_id character varying(128) not null
+  session_id character varying(64) not null
+  request_hash text not null
+  chance_id uuid not null
+  spin_status character varying(16) not null
+  spin_started_at timestamp with time zone not null
+  spin_completed_at timestamp with time zone
+  spin_duration_ms integer
+  spin_metadata jsonb not null default '{}'::jsonb
+  answer text not null
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((spin_status)::text = ANY ((ARRAY['started'::character varying, 'completed'::character varying, 'voided'::character varying])::text[])))
+  FOREIGN KEY (tenant_id, chance_id) REFERENCES spin_chances(tenant_id, id)
+  FOREIGN KEY (tenant_id, wheel_game_id) REFERENCES wheel_games(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, user_id, session_id)
+  create INDEX spin_sessions_of_player ON public.spin_sessions USING btree (tenant_id, wheel_game_id, user_id, spin_started_at)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table tenant_heads (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  audit_seq bigint not null default 0
+  audit_hash text
+  log_size bigint not null default 0
+  log_hash text not null default repeat('0'::text, 64)
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table tenants (row-level security, forced)
+  id uuid not null
+  tenant_code character varying(64) not null
+  tenant_name character varying(200) not null
+  is_active boolean not null default true
+  country_code character varying(2)
+  currency character varying(3) not null default 'EUR'::character varying
+  language_code character varying(16) not null default 'en'::character varying
+  time_zone character varying(64) not null default 'UTC'::character varying
+  is_demo boolean not null default false
+  idp_issuer character varying(300)
+  idp_jwks_url character varying(500)
+  idp_audience character varying(300)
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  row_version integer not null default 1
+  deleted_at timestamp with time zone
+  CHECK (((currency)::text ~ '^[A-Z]{3}$'::text))
+  CHECK (((tenant_code)::text ~ '^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$'::text))
+  PRIMARY KEY (id)
+  UNIQUE (idp_issuer)
+  UNIQUE (tenant_code)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy directory_reads for select to the owner using (true)
+  policy tenant_isolation for all to the owner_app using ((id = app_tenant_id())) with check ((id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table wheel_games (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  game_template_id uuid
+  wheel_name character varying(120) not null
+  wheel_slug character varying(64) not null
+  wheel_status character varying(16) not null default 'draft'::character varying
+  wheel_description text
+  wheel_config jsonb not null default '{}'::jsonb
+  spin_config jsonb not null default '{}'::jsonb
+  spin_chance_for_page_visit integer not null default 0
+  is_public boolean not null default true
+  is_active boolean not null default true
+  config_version integer not null default 0
+  config_hash text
+  budget_minor bigint
+  budget_spent_minor bigint not null default 0
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((budget_spent_minor >= 0) AND ((budget_minor IS NULL) OR (budget_spent_minor <= budget_minor))))
+  CHECK (((spin_chance_for_page_visit >= 0) AND (spin_chance_for_page_visit <= 100)))
+  CHECK (((wheel_slug)::text ~ '^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$'::text))
+  CHECK (((wheel_status)::text = ANY ((ARRAY['draft'::character varying, 'live'::character varying, 'paused'::character varying, 'ended'::character varying])::text[])))
+  CHECK ((budget_minor >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, game_template_id) REFERENCES game_templates(tenant_id, id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  create UNIQUE INDEX wheel_games_by_slug ON public.wheel_games USING btree (tenant_id, wheel_slug) WHERE is_active
+  create INDEX wheel_games_by_time ON public.wheel_games USING btree (tenant_id, created_at, id)
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table wheel_rewards (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  wheel_game_id uuid not null
+  reward_label character varying(80) not null
+  reward_slug character varying(64) not null
+  reward_type character varying(16) not null
+  probability numeric(10,9) not null
+  reward_color character varying(16)
+  reward_description text
+  reward_detail jsonb not null default '{}'::jsonb
+  prize_id bigint
+  reward_position integer not null default 0
+  range_start integer
+  range_end integer
+  reward_status character varying(16) not null default 'draft'::character varying
+  is_active boolean not null default true
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((((reward_type)::text = 'none'::text) = (prize_id IS NULL)))
+  CHECK (((probability >= (0)::numeric) AND (probability <= (1)::numeric)))
+  CHECK (((reward_slug)::text ~ '^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$'::text))
+  CHECK (((reward_status)::text = ANY ((ARRAY['draft'::character varying, 'published'::character varying, 'retired'::character varying])::text[])))
+  CHECK (((reward_type)::text = ANY ((ARRAY['none'::character varying, 'prize'::character varying, 'spin_chance'::character varying])::text[])))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, prize_id) REFERENCES gamification_prizes(tenant_id, id)
+  FOREIGN KEY (tenant_id, wheel_game_id) REFERENCES wheel_games(tenant_id, id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  create UNIQUE INDEX wheel_rewards_by_slug ON public.wheel_rewards USING btree (tenant_id, wheel_game_id, reward_slug) WHERE is_active
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table wheel_rewards_history (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  wheel_game_id uuid not null
+  config_version integer not null
+  reward_slug character varying(64) not null
+  reward_label character varying(80) not null
+  reward_type character varying(16) not null
+  prize_id bigint
+  reward_color character varying(16)
+  reward_detail jsonb not null
+  probability numeric(10,9) not null
+  weight bigint not null
+  segment_index integer not null
+  range_start bigint not null
+  range_end bigint not null
+  CHECK ((weight > 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, id) REFERENCES wheel_rewards(tenant_id, id)
+  FOREIGN KEY (tenant_id, wheel_game_id, config_version) REFERENCES wheel_versions(tenant_id, wheel_game_id, config_version)
+  PRIMARY KEY (tenant_id, id, config_version)
+  UNIQUE (tenant_id, wheel_game_id, config_version, segment_index)
+  CREATE TRIGGER wheel_rewards_history_is_final BEFORE DELETE OR UPDATE ON public.wheel_rewards_history FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table wheel_round_entries (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  round_id uuid not null
+  entry_index integer not null
+  user_id character varying(128) not null
+  entrant text not null
+  entrant_salt text not null
+  client_entropy character varying(64) not null
+  leaf text not null
+  created_at timestamp with time zone not null
+  CHECK ((entry_index >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, round_id) REFERENCES wheel_rounds(tenant_id, id)
+  PRIMARY KEY (tenant_id, round_id, entry_index)
+  UNIQUE (tenant_id, round_id, user_id)
+  CREATE TRIGGER wheel_round_entries_are_final BEFORE DELETE OR UPDATE ON public.wheel_round_entries FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table wheel_rounds (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  wheel_game_id uuid not null
+  round_no integer not null
+  config_version integer not null
+  commit_hash text not null
+  seed_id uuid
+  round_status character varying(16) not null
+  opens_at timestamp with time zone not null
+  closes_at timestamp with time zone not null
+  entries_root text
+  entry_count integer not null default 0
+  beacon jsonb
+  ctx text
+  outcome jsonb
+  landing jsonb
+  settle_at timestamp with time zone
+  void_reason text
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((round_status)::text = ANY ((ARRAY['open'::character varying, 'closed'::character varying, 'drawn'::character varying, 'settled'::character varying, 'void'::character varying])::text[])))
+  CHECK ((round_no >= 1))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, commit_hash) REFERENCES fair_commitments(tenant_id, commit_hash)
+  FOREIGN KEY (tenant_id, seed_id) REFERENCES fair_seeds(tenant_id, id)
+  FOREIGN KEY (tenant_id, wheel_game_id, config_version) REFERENCES wheel_versions(tenant_id, wheel_game_id, config_version)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  UNIQUE (tenant_id, wheel_game_id, round_no)
+  create UNIQUE INDEX wheel_rounds_one_at_a_time ON public.wheel_rounds USING btree (tenant_id, wheel_game_id) WHERE ((round_status)::text = ANY ((ARRAY['open'::character varying, 'closed'::character varying, 'drawn'::character varying])::text[]))
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table wheel_versions (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  wheel_game_id uuid not null
+  config_version integer not null
+  config text not null
+  config_hash text not null
+  spin_config jsonb not null
+  published_by character varying(128) not null
+  published_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, wheel_game_id) REFERENCES wheel_games(tenant_id, id)
+  PRIMARY KEY (tenant_id, wheel_game_id, config_version)
+  CREATE TRIGGER wheel_versions_are_final BEFORE DELETE OR UPDATE ON public.wheel_versions FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to the owner_auditor using (true)
+  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+-- Functions
+
+CREATE OR REPLACE FUNCTION public.app_tenant_id()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+RETURN (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid
+
+
+CREATE OR REPLACE FUNCTION public.keep_audit_row()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  -- The purge of personal data is the one change that a written row may see.
+  if tg_op = 'UPDATE' and row(new.id, new.tenant_id, new.seq, new.user_id, new.action, new.entity_type, new.entity_id,
+       new.old_values, new.new_values, new.prev_hash, new.hash, new.created_at)
+     is not distinct from row(old.id, old.tenant_id, old.seq, old.user_id, old.action, old.entity_type, old.entity_id,
+       old.old_values, old.new_values, old.prev_hash, old.hash, old.created_at)
+     and new.ip_address is null and new.user_agent is null then
+    return new;
+  end if;
+  raise exception 'audit_logs is append-only' using errcode = '55000';
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.keep_seed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'DELETE'
+     or row(new.tenant_id, new.kind, new.game_id, new.user_id, new.holder, new.commit_hash, new.config_version, new.seq,
+            new.seed_hash, new.committed_at)
+        is distinct from
+        row(old.tenant_id, old.kind, old.game_id, old.user_id, old.holder, old.commit_hash, old.config_version, old.seq,
+            old.seed_hash, old.committed_at)
+     or (old.seed_status = 'revealed')
+     or (old.seed_status = 'active' and (new.client_seed <> old.client_seed or new.seed_status = 'next'))
+     or new.next_nonce < old.next_nonce then
+    raise exception 'a committed seed cannot be changed' using errcode = '55000';
+  end if;
+  return new;
+end $function$
+
+
+CREATE OR REPLACE PROCEDURE public.protect(IN target regclass, IN rights text DEFAULT 'select, insert, update, delete'::text)
+ LANGUAGE plpgsql
+AS $procedure$
+begin
+  execute format('alter table %s enable row level security', target);
+  execute format('alter table %s force row level security', target);
+  execute format('create policy tenant_isolation on %s to livedraw_app
+                    using (tenant_id = app_tenant_id()) with check (tenant_id = app_tenant_id())', target);
+  execute format('create policy auditor_reads on %s for select to livedraw_auditor using (true)', target);
+  execute format('grant %s on %s to livedraw_app', rights, target);
+  execute format('grant select on %s to livedraw_auditor', target);
+end $procedure$
+
+
+CREATE OR REPLACE FUNCTION public.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception '% is append-only', tg_table_name using errcode = '55000';
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.take_heads(game_ids text[], event_counts bigint[], audit_count bigint, log_count bigint)
+ RETURNS TABLE(game_seqs jsonb, audit_seq bigint, audit_hash text, log_size bigint, log_hash text)
+ LANGUAGE plpgsql
+AS $function$
+declare
+  seqs bigint[] := '{}';
+  seq bigint;
+begin
+  -- The caller passes the games in sorted order.
+  for i in 1 .. coalesce(array_length(game_ids, 1), 0) loop
+    insert into game_heads as h (game_id, last_seq) values (game_ids[i], event_counts[i])
+      on conflict (tenant_id, game_id) do update set last_seq = h.last_seq + excluded.last_seq
+      returning h.last_seq - event_counts[i] into seq;
+    seqs := seqs || seq;
+  end loop;
+  if audit_count + log_count = 0 then
+    return query select to_jsonb(seqs), 0::bigint, null::text, 0::bigint, null::text;
+  else
+    return query
+      update tenant_heads h
+         set audit_seq = h.audit_seq + audit_count, log_size = h.log_size + log_count
+       where h.tenant_id = app_tenant_id()
+      returning to_jsonb(seqs), h.audit_seq - audit_count, h.audit_hash, h.log_size - log_count, h.log_hash;
+  end if;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.tenant_directory(code text DEFAULT NULL::text, issuer text DEFAULT NULL::text)
+ RETURNS TABLE(id uuid, tenant_code character varying, tenant_name character varying, is_active boolean, is_demo boolean, currency character varying, time_zone character varying, language_code character varying, idp_issuer character varying, idp_jwks_url character varying, idp_audience character varying)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public'
+AS $function$
+  select t.id, t.tenant_code, t.tenant_name, t.is_active, t.is_demo, t.currency, t.time_zone, t.language_code,
+         t.idp_issuer, t.idp_jwks_url, t.idp_audience
+  from tenants t
+  where t.deleted_at is null
+    and (code is null or t.tenant_code = code)
+    and (issuer is null or t.idp_issuer = issuer)
+$function$
+
+  grant execute to livedraw_app
+  grant execute to livedraw_auditor
+
+-- Sequences
+
+sequence gamification_games_id_seq
+
+sequence gamification_prizes_id_seq
+
+sequence play_ids
+  grant usage to livedraw_app
+
+-- Roles
+
+role livedraw_app nologin
+
+role livedraw_auditor nologin bypassrls
