@@ -45,6 +45,35 @@ export function roomKey({ tenantId, gameId, watches, userId }: Session, is_watch
   return `${tenantId}/${gameId}/${door}`
 }
 
+/** Half of what a paused, hidden or deleted game may take to be so everywhere. */
+const ENTRANCE_MS = 500
+const ENTRANCE_COUNT_MAX = 1_000
+
+/**
+ * Keeps what `find` found for half a second, for each tenant and name apart: when a draw starts everybody asks for
+ * one game at once, and that is one query then. What is not there is asked for each time.
+ */
+export function briefly(
+  find: (actor: Actor, game: string) => Promise<Entrance | undefined>,
+  clock_ms: () => number = () => performance.now(),
+): (actor: Actor, game: string) => Promise<Entrance | undefined> {
+  const kept = new Map<string, { found: Promise<Entrance | undefined>; until_ms: number }>()
+  return (actor, game) => {
+    const key = `${actor.tenantId}/${game}`
+    const known = kept.get(key)
+    if (known !== undefined && known.until_ms > clock_ms()) return known.found
+    kept.delete(key)
+    const found = find(actor, game)
+    kept.set(key, { found, until_ms: clock_ms() + ENTRANCE_MS })
+    if (kept.size > ENTRANCE_COUNT_MAX) kept.delete(kept.keys().next().value!)
+    const forget = () => {
+      if (kept.get(key)?.found === found) kept.delete(key)
+    }
+    found.then((entrance) => entrance ?? forget(), forget)
+    return found
+  }
+}
+
 /**
  * Makes the onAuth of a room class. Answers a session of our own making.
  *

@@ -21,7 +21,7 @@ import type { Auth } from '../../src/http/auth.ts'
 import type { Checkpoints } from '../../src/proofs/checkpoints.ts'
 import { actorOf, makeAnswer, putOut, type Session, type SessionClient } from '../answer.ts'
 import { asServerError, checkReconnect, expectJoinAck, holdSeat, watchExpiry } from '../guard.ts'
-import { type JoinOptions, makeOnAuth, type RoomOptions } from '../identity.ts'
+import { briefly, type JoinOptions, makeOnAuth, type RoomOptions } from '../identity.ts'
 import { type LiveGame, makeLiveGame } from '../live-game.ts'
 import { COUNT_EVERY_MS, type Crowds } from '../spectators.ts'
 import { applyToWheel, loadWheel, makeWheelView, type Phase, phaseOf } from './state.ts'
@@ -96,13 +96,14 @@ export function makeWheelRoom(deps: WheelRoomDeps) {
     endsAt_ms: ({ expiresAt }: Session) => expiresAt * 1000,
     stillAllowed: (session: Session) => auth.stillAllowed(session),
   }
+  const entrance = briefly(async (actor, game) => {
+    const head = await wheel.find(actor, game)
+    return head && { gameId: head.id, is_public: head.is_public }
+  })
   const enter = makeOnAuth({
     auth,
     report,
-    async resolve(actor, game) {
-      const head = game === undefined ? undefined : await wheel.find(actor, game)
-      return head && { gameId: head.id, is_public: head.is_public }
-    },
+    resolve: async (actor, game) => (game === undefined ? undefined : entrance(actor, game)),
   })
 
   return class WheelRoom extends Room<{

@@ -6,6 +6,7 @@ import { Metadata } from '@colyseus/schema'
 import { z } from 'zod'
 import { isAnswer, makeAnswer, type Session } from '../../rooms/answer.ts'
 import { mistakesOf } from '../../rooms/guard.ts'
+import { briefly } from '../../rooms/identity.ts'
 import { Refusal } from '../../src/errors.ts'
 import { type Stage, startStage } from './wheel-stage.ts'
 
@@ -210,5 +211,38 @@ describe('the room door', () => {
       1,
     )
     assert.equal(({} as { x?: number }).x, undefined)
+  })
+})
+
+describe('finding the game that somebody asks for', () => {
+  it('asks once for many who come together, for each tenant apart, and again after half a second', async () => {
+    const asked: string[] = []
+    let now_ms = 0
+    const find = briefly(
+      async ({ tenantId }, game) => {
+        asked.push(`${tenantId}/${game}`)
+        if (game === 'broken') throw new Error('the database is away')
+        return game === 'nothing' ? undefined : { gameId: `${tenantId}-${game}`, is_public: true }
+      },
+      () => now_ms,
+    )
+    const as = (tenantId: string) => ({ tenantId, userId: '', roles: [] })
+    const found = await Promise.all([find(as('a'), 'x'), find(as('a'), 'x'), find(as('b'), 'x')])
+    assert.deepEqual(
+      found.map((entrance) => entrance!.gameId),
+      ['a-x', 'a-x', 'b-x'],
+    )
+    assert.deepEqual(asked.splice(0), ['a/x', 'b/x'])
+    now_ms = 499
+    await find(as('a'), 'x')
+    assert.deepEqual(asked.splice(0), [])
+    now_ms = 500
+    await find(as('a'), 'x')
+    assert.deepEqual(asked.splice(0), ['a/x'])
+    for (let i = 0; i < 2; i++) {
+      assert.equal(await find(as('a'), 'nothing'), undefined)
+      await assert.rejects(find(as('a'), 'broken'))
+    }
+    assert.deepEqual(asked, ['a/nothing', 'a/broken', 'a/nothing', 'a/broken'])
   })
 })
