@@ -304,26 +304,26 @@ async function main(): Promise<void> {
   const config = readConfig()
   const log = makeLog({ level: config.logLevel })
   let running: Awaited<ReturnType<typeof start>> | undefined
-  let stopping: Promise<void> | undefined
-  const stop = (reason: string, exit_code: number) => {
-    stopping ??= (async () => {
-      log.info({ reason }, 'stopping')
-      setTimeout(() => {
-        log.error('the deadline for stopping has passed')
-        process.exit(1)
-      }, config.shutdown_deadline_ms).unref()
-      if (running) {
-        running.state.draining = true
-        await unwind(running.steps, config.shutdown_deadline_ms, log)
-      }
-      process.exit(exit_code)
-    })()
+  let isStopping = false
+  const stop = async (reason: string, exit_code: number) => {
+    if (isStopping) return
+    isStopping = true
+    log.info({ reason }, 'stopping')
+    setTimeout(() => {
+      log.error('the deadline for stopping has passed')
+      process.exit(1)
+    }, config.shutdown_deadline_ms).unref()
+    if (running) {
+      running.state.draining = true
+      await unwind(running.steps, config.shutdown_deadline_ms, log)
+    }
+    process.exit(exit_code)
   }
-  process.on('SIGTERM', () => stop('SIGTERM', 0))
-  process.on('SIGINT', () => stop('SIGINT', 0))
+  process.on('SIGTERM', () => void stop('SIGTERM', 0))
+  process.on('SIGINT', () => void stop('SIGINT', 0))
   process.on('uncaughtException', (err) => {
     log.fatal({ err }, 'uncaught exception')
-    stop('uncaught exception', 1)
+    void stop('uncaught exception', 1)
   })
   process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejection'))
   running = await start(config, log)
