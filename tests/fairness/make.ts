@@ -34,11 +34,12 @@ export const SIGNING_KEY = {
 }
 const LOG_KEY = NODE_HASH.sha256(utf8('log key of the tests'))
 const ORIGIN = 'livedraw.example/t-1'
+export const OTHER_ORIGIN = 'livedraw.example/t-2'
 
 /** What a verifier of the made documents brings along. */
 export const VERIFIER = {
   keys: { [SIGNING_KEY.kid]: toHex(publicKeyOf(SIGNING_KEY.privateKey)) },
-  logs: [verifierKey(ORIGIN, publicKeyOf(LOG_KEY), NODE_HASH)],
+  logs: [ORIGIN, OTHER_ORIGIN].map((origin) => verifierKey(origin, publicKeyOf(LOG_KEY), NODE_HASH)),
 }
 
 export const SEED = NODE_HASH.sha256(utf8('server seed of the tests'))
@@ -53,6 +54,9 @@ export type Wish = {
   members?: Partial<Transcript>
   seed?: Uint8Array
   round?: number
+  /** Members of the logged event that differ from the transcript: a log that tells another story. */
+  event?: object
+  origin?: string
 }
 
 /** A transcript that verifies, with every member its kind and mode can have. */
@@ -88,7 +92,7 @@ export function makeTranscript(wish: Wish): Transcript {
   t.outcome = derived.outcome
   t.draws = derived.draws
   t.trust = trustLabel(doc, config, t.client)
-  t.log = logPart(t)
+  t.log = logPart(t, wish)
   return t
 }
 
@@ -113,7 +117,7 @@ export function withProofs(t: Transcript, indices: number[]): Transcript {
   return { ...t, entries: { ...entries, proofs } }
 }
 
-function logPart(t: Transcript): NonNullable<Transcript['log']> {
+function logPart(t: Transcript, { event: told, origin = ORIGIN }: Wish): NonNullable<Transcript['log']> {
   const at = '2026-01-01T00:00:01.000Z'
   const event: Record<string, unknown> = t.client
     ? { type: 'spin', nonce: t.client.nonce, entropy: t.client.entropy, result: t.outcome['index'] }
@@ -121,11 +125,11 @@ function logPart(t: Transcript): NonNullable<Transcript['log']> {
   const events = [
     { seq: 0, at, type: 'commit', commitHash: t.commit.hash, doc: t.commit.doc },
     { seq: 1, at, type: 'config', gameId: 'another', configHash: t.commit.doc.configHash },
-    { ...event, seq: 2, at, commitHash: t.commit.hash },
+    { ...event, seq: 2, at, commitHash: t.commit.hash, ...told },
     { seq: 3, at, type: 'void', commitHash: '00'.repeat(32), reason: 'another' },
   ]
   const hashes = events.map((one) => leafHashOf(one, NODE_HASH))
-  const checkpoint = { origin: ORIGIN, size: hashes.length, root: merkleRoot(hashes, NODE_HASH) }
+  const checkpoint = { origin, size: hashes.length, root: merkleRoot(hashes, NODE_HASH) }
   return {
     index: 2,
     event: events[2]!,

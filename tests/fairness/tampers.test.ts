@@ -13,7 +13,15 @@ import {
   verifyTranscript,
 } from '../../src/fairness/verify.ts'
 import { NODE_HASH } from '../../src/node-hash.ts'
-import { everyKind, makeReveal, makeTranscript, SIGNING_KEY, VERIFIER, withProofs } from './make.ts'
+import {
+  everyKind,
+  makeReveal,
+  makeTranscript,
+  OTHER_ORIGIN,
+  SIGNING_KEY,
+  VERIFIER,
+  withProofs,
+} from './make.ts'
 import { propertyOptions } from './seed.ts'
 
 const CODES = new Set<FailureCode>([
@@ -241,6 +249,76 @@ describe('Verifier rules', () => {
     for (const one of documents['raffle, hybrid']!.entries!.list!) {
       if (one.i !== leaf.i) assert.equal(text.includes(one.e), false, 'the proof shows another entrant')
     }
+  })
+
+  it('P-49 a logged and proven event that tells another story than the transcript is refused', () => {
+    const { client } = documents['wheel']!
+    const spin = (event: object) =>
+      makeTranscript({
+        kind: 'wheel',
+        mode: 'pair',
+        config: documents['wheel']!.config,
+        members: { client: client! },
+        event,
+      })
+    assert.equal(verifyTranscript(spin({}), OPTIONS).code, null)
+    const stories = [
+      { nonce: 9 },
+      { entropy: '-' },
+      { result: 9 },
+      { type: 'result' },
+      { commitHash: '00'.repeat(32) },
+      { seq: 3 },
+    ]
+    for (const event of stories) {
+      assert.equal(verifyTranscript(spin(event), OPTIONS).code, 'LOG_INCONSISTENT', JSON.stringify(event))
+    }
+    const list = documents['raffle, commit']!.entries!.list!
+    const raffle = (event: object) =>
+      makeTranscript({
+        kind: 'draw',
+        mode: 'commit',
+        config: documents['raffle, commit']!.config,
+        list,
+        event,
+      })
+    for (const event of [{ ctx: 'fair/1|draw|x' }, { outcome: { order: [] } }, { type: 'spin' }]) {
+      assert.equal(verifyTranscript(raffle(event), OPTIONS).code, 'LOG_INCONSISTENT', JSON.stringify(event))
+    }
+  })
+
+  it('P-49 a stored checkpoint of another log is refused although its root and key are the same', () => {
+    const made = (origin: string) =>
+      makeTranscript({
+        kind: 'wheel',
+        mode: 'pair',
+        config: documents['wheel']!.config,
+        members: { client: documents['wheel']!.client! },
+        origin,
+      })
+    const here = made('livedraw.example/t-1')
+    const code = (origin: string) => {
+      const stored = { checkpoint: made(origin).log!.checkpoint, proof: [] }
+      return verifyTranscript(here, { ...OPTIONS, stored }).code
+    }
+    assert.equal(code('livedraw.example/t-1'), null)
+    assert.equal(code(OTHER_ORIGIN), 'LOG_INCONSISTENT')
+  })
+
+  it('S1-11v a config of another kind than its commitment is refused although its hash is committed', () => {
+    const made = makeTranscript({
+      kind: 'wheel',
+      mode: 'pair',
+      config: { ...documents['wheel']!.config, kind: 'mystery' },
+      members: { client: documents['wheel']!.client! },
+    })
+    assert.equal(verifyTranscript(made, OPTIONS).code, 'CONFIG_MISMATCH')
+  })
+
+  it('P-44 a pick-N jackpot whose total is not its number of tickets is refused', () => {
+    const { config, entries } = documents['jackpot, pick-N']!
+    const made = makeTranscript({ kind: 'jackpot', mode: 'beacon', config, list: entries!.list!, total: 4 })
+    assert.equal(verifyTranscript(made, OPTIONS).code, 'PROOF_INVALID')
   })
 
   it('P-44 a jackpot with proofs instead of the list is checked as far as they reach', () => {
