@@ -1,7 +1,6 @@
 /** Contracts between what is served, what is described, and what is documented. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import type { z } from 'zod'
 import { ERRORS } from '../../src/errors.ts'
 import { expressPath } from '../../src/http/route.ts'
 import { assertDescribed } from './described.ts'
