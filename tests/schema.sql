@@ -20,10 +20,10 @@ table audit_logs (row-level security, forced)
   created_at timestamp with time zone not null
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, seq)
-  create INDEX audit_logs_by_entity ON public.audit_logs USING btree (tenant_id, entity_type, entity_id, seq)
+  CREATE INDEX audit_logs_by_entity ON public.audit_logs USING btree (tenant_id, entity_type, entity_id, seq)
   CREATE TRIGGER audit_logs_are_final BEFORE DELETE OR UPDATE ON public.audit_logs FOR EACH ROW EXECUTE FUNCTION keep_audit_row()
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
 
@@ -36,8 +36,8 @@ table blocked_users (row-level security, forced)
   created_at timestamp with time zone not null
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, user_id)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -50,8 +50,8 @@ table fair_checkpoints (row-level security, forced)
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, log_size)
   CREATE TRIGGER fair_checkpoints_are_final BEFORE DELETE OR UPDATE ON public.fair_checkpoints FOR EACH ROW EXECUTE FUNCTION refuse_change()
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
 
@@ -72,8 +72,8 @@ table fair_commitments (row-level security, forced)
   PRIMARY KEY (commit_hash)
   UNIQUE (tenant_id, commit_hash)
   UNIQUE (tenant_id, game_id, kind, holder, seq)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
   grant update (log_index) to livedraw_app
@@ -90,10 +90,10 @@ table fair_log (row-level security, forced)
   CHECK ((seq >= 0))
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, seq)
-  create INDEX fair_log_by_commit ON public.fair_log USING btree (tenant_id, commit_hash, nonce)
+  CREATE INDEX fair_log_by_commit ON public.fair_log USING btree (tenant_id, commit_hash, nonce)
   CREATE TRIGGER fair_log_is_final BEFORE DELETE OR UPDATE ON public.fair_log FOR EACH ROW EXECUTE FUNCTION refuse_change()
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
 
@@ -105,8 +105,8 @@ table fair_log_nodes (row-level security, forced)
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, level, node_index)
   CREATE TRIGGER fair_log_nodes_are_final BEFORE DELETE OR UPDATE ON public.fair_log_nodes FOR EACH ROW EXECUTE FUNCTION refuse_change()
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
 
@@ -140,12 +140,12 @@ table fair_seeds (row-level security, forced)
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   FOREIGN KEY (tenant_id, commit_hash) REFERENCES fair_commitments(tenant_id, commit_hash)
   PRIMARY KEY (tenant_id, id)
-  create UNIQUE INDEX fair_seeds_by_commit ON public.fair_seeds USING btree (tenant_id, commit_hash)
-  create UNIQUE INDEX fair_seeds_in_use ON public.fair_seeds USING btree (tenant_id, game_id, user_id, seed_status) WHERE ((user_id IS NOT NULL) AND ((seed_status)::text = ANY ((ARRAY['active'::character varying, 'next'::character varying])::text[])))
-  create INDEX fair_seeds_of_player ON public.fair_seeds USING btree (tenant_id, user_id, game_id, seq) WHERE (user_id IS NOT NULL)
+  CREATE UNIQUE INDEX fair_seeds_by_commit ON public.fair_seeds USING btree (tenant_id, commit_hash)
+  CREATE UNIQUE INDEX fair_seeds_in_use ON public.fair_seeds USING btree (tenant_id, game_id, user_id, seed_status) WHERE ((user_id IS NOT NULL) AND ((seed_status)::text = ANY ((ARRAY['active'::character varying, 'next'::character varying])::text[])))
+  CREATE INDEX fair_seeds_of_player ON public.fair_seeds USING btree (tenant_id, user_id, game_id, seq) WHERE (user_id IS NOT NULL)
   CREATE TRIGGER fair_seeds_are_kept BEFORE DELETE OR UPDATE ON public.fair_seeds FOR EACH ROW EXECUTE FUNCTION keep_seed()
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -167,8 +167,8 @@ table game_engines (row-level security, forced)
   PRIMARY KEY (id)
   UNIQUE (tenant_id, engine_type)
   UNIQUE (tenant_id, id)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -189,10 +189,10 @@ table game_events (row-level security, forced)
   created_at timestamp with time zone not null
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, game_id, game_seq)
-  create INDEX game_events_by_user ON public.game_events USING btree (tenant_id, user_id, created_at) WHERE (user_id IS NOT NULL)
+  CREATE INDEX game_events_by_user ON public.game_events USING btree (tenant_id, user_id, created_at) WHERE (user_id IS NOT NULL)
   CREATE TRIGGER game_events_are_final BEFORE DELETE OR UPDATE ON public.game_events FOR EACH ROW EXECUTE FUNCTION refuse_change()
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
 
@@ -202,8 +202,8 @@ table game_heads (row-level security, forced)
   last_seq bigint not null default 0
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, game_id)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -226,9 +226,9 @@ table game_templates (row-level security, forced)
   FOREIGN KEY (tenant_id, game_engine_id) REFERENCES game_engines(tenant_id, id)
   PRIMARY KEY (id)
   UNIQUE (tenant_id, id)
-  create INDEX game_templates_by_time ON public.game_templates USING btree (tenant_id, created_at, id)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  CREATE INDEX game_templates_by_time ON public.game_templates USING btree (tenant_id, created_at, id)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -267,12 +267,12 @@ table gamification_game_plays (row-level security, forced)
   FOREIGN KEY (tenant_id, prize_id) REFERENCES gamification_prizes(tenant_id, id)
   PRIMARY KEY (tenant_id, id)
   UNIQUE (tenant_id, uuid)
-  create INDEX idx_expiration ON public.gamification_game_plays USING btree (tenant_id, expires_at, prize_status) WHERE ((prize_status)::text = ANY ((ARRAY['locked'::character varying, 'unlocked'::character varying])::text[]))
-  create INDEX idx_game_user_date ON public.gamification_game_plays USING btree (tenant_id, game_id, user_id, created_at)
-  create UNIQUE INDEX idx_prize_code ON public.gamification_game_plays USING btree (tenant_id, prize_code) WHERE (prize_code IS NOT NULL)
-  create INDEX idx_user_prizes ON public.gamification_game_plays USING btree (tenant_id, user_id, is_winner, prize_status)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  CREATE INDEX idx_expiration ON public.gamification_game_plays USING btree (tenant_id, expires_at, prize_status) WHERE ((prize_status)::text = ANY ((ARRAY['locked'::character varying, 'unlocked'::character varying])::text[]))
+  CREATE INDEX idx_game_user_date ON public.gamification_game_plays USING btree (tenant_id, game_id, user_id, created_at)
+  CREATE UNIQUE INDEX idx_prize_code ON public.gamification_game_plays USING btree (tenant_id, prize_code) WHERE (prize_code IS NOT NULL)
+  CREATE INDEX idx_user_prizes ON public.gamification_game_plays USING btree (tenant_id, user_id, is_winner, prize_status)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -295,8 +295,8 @@ table gamification_games (row-level security, forced)
   PRIMARY KEY (id)
   UNIQUE (tenant_id, id)
   UNIQUE (tenant_id, wheel_game_id)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -331,8 +331,8 @@ table gamification_prizes (row-level security, forced)
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (id)
   UNIQUE (tenant_id, id)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -350,9 +350,9 @@ table idempotency_keys (row-level security, forced)
   CHECK (((state)::text = ANY ((ARRAY['in_progress'::character varying, 'done'::character varying])::text[])))
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, principal, endpoint, key)
-  create INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -386,11 +386,11 @@ END
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   FOREIGN KEY (tenant_id, wheel_game_id) REFERENCES wheel_games(tenant_id, id)
   PRIMARY KEY (tenant_id, id)
-  create INDEX spin_chances_by_user ON public.spin_chances USING btree (tenant_id, user_id, created_at)
-  create UNIQUE INDEX spin_chances_one_visit_a_day ON public.spin_chances USING btree (tenant_id, user_id, wheel_game_id, visit_day) WHERE (visit_day IS NOT NULL)
-  create INDEX spin_chances_to_take ON public.spin_chances USING btree (tenant_id, user_id, expires_at) WHERE ((chance_status)::text = 'active'::text)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  CREATE INDEX spin_chances_by_user ON public.spin_chances USING btree (tenant_id, user_id, created_at)
+  CREATE UNIQUE INDEX spin_chances_one_visit_a_day ON public.spin_chances USING btree (tenant_id, user_id, wheel_game_id, visit_day) WHERE (visit_day IS NOT NULL)
+  CREATE INDEX spin_chances_to_take ON public.spin_chances USING btree (tenant_id, user_id, expires_at) WHERE ((chance_status)::text = 'active'::text)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -424,9 +424,9 @@ table spin_results (row-level security, forced)
   PRIMARY KEY (tenant_id, id)
   UNIQUE (tenant_id, seed_id, nonce)
   UNIQUE (tenant_id, spin_session_id)
-  create INDEX spin_results_by_user ON public.spin_results USING btree (tenant_id, user_id, created_at)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  CREATE INDEX spin_results_by_user ON public.spin_results USING btree (tenant_id, user_id, created_at)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
   grant update (claim_status, paid_amount, row_version, updated_at) to livedraw_app
@@ -453,9 +453,9 @@ table spin_sessions (row-level security, forced)
   FOREIGN KEY (tenant_id, wheel_game_id) REFERENCES wheel_games(tenant_id, id)
   PRIMARY KEY (tenant_id, id)
   UNIQUE (tenant_id, user_id, session_id)
-  create INDEX spin_sessions_of_player ON public.spin_sessions USING btree (tenant_id, wheel_game_id, user_id, spin_started_at)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  CREATE INDEX spin_sessions_of_player ON public.spin_sessions USING btree (tenant_id, wheel_game_id, user_id, spin_started_at)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -467,8 +467,8 @@ table tenant_heads (row-level security, forced)
   log_hash text not null default repeat('0'::text, 64)
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -494,9 +494,9 @@ table tenants (row-level security, forced)
   PRIMARY KEY (id)
   UNIQUE (idp_issuer)
   UNIQUE (tenant_code)
-  policy auditor_reads for select to the owner_auditor using (true)
+  policy auditor_reads for select to livedraw_auditor using (true)
   policy directory_reads for select to the owner using (true)
-  policy tenant_isolation for all to the owner_app using ((id = app_tenant_id())) with check ((id = app_tenant_id()))
+  policy tenant_isolation for all to livedraw_app using ((id = app_tenant_id())) with check ((id = app_tenant_id()))
   grant insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -529,10 +529,10 @@ table wheel_games (row-level security, forced)
   FOREIGN KEY (tenant_id, game_template_id) REFERENCES game_templates(tenant_id, id)
   PRIMARY KEY (id)
   UNIQUE (tenant_id, id)
-  create UNIQUE INDEX wheel_games_by_slug ON public.wheel_games USING btree (tenant_id, wheel_slug) WHERE is_active
-  create INDEX wheel_games_by_time ON public.wheel_games USING btree (tenant_id, created_at, id)
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  CREATE UNIQUE INDEX wheel_games_by_slug ON public.wheel_games USING btree (tenant_id, wheel_slug) WHERE is_active
+  CREATE INDEX wheel_games_by_time ON public.wheel_games USING btree (tenant_id, created_at, id)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -566,9 +566,9 @@ table wheel_rewards (row-level security, forced)
   FOREIGN KEY (tenant_id, wheel_game_id) REFERENCES wheel_games(tenant_id, id)
   PRIMARY KEY (id)
   UNIQUE (tenant_id, id)
-  create UNIQUE INDEX wheel_rewards_by_slug ON public.wheel_rewards USING btree (tenant_id, wheel_game_id, reward_slug) WHERE is_active
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  CREATE UNIQUE INDEX wheel_rewards_by_slug ON public.wheel_rewards USING btree (tenant_id, wheel_game_id, reward_slug) WHERE is_active
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -595,8 +595,8 @@ table wheel_rewards_history (row-level security, forced)
   PRIMARY KEY (tenant_id, id, config_version)
   UNIQUE (tenant_id, wheel_game_id, config_version, segment_index)
   CREATE TRIGGER wheel_rewards_history_is_final BEFORE DELETE OR UPDATE ON public.wheel_rewards_history FOR EACH ROW EXECUTE FUNCTION refuse_change()
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
 
@@ -616,8 +616,8 @@ table wheel_round_entries (row-level security, forced)
   PRIMARY KEY (tenant_id, round_id, entry_index)
   UNIQUE (tenant_id, round_id, user_id)
   CREATE TRIGGER wheel_round_entries_are_final BEFORE DELETE OR UPDATE ON public.wheel_round_entries FOR EACH ROW EXECUTE FUNCTION refuse_change()
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
 
@@ -652,9 +652,9 @@ table wheel_rounds (row-level security, forced)
   PRIMARY KEY (id)
   UNIQUE (tenant_id, id)
   UNIQUE (tenant_id, wheel_game_id, round_no)
-  create UNIQUE INDEX wheel_rounds_one_at_a_time ON public.wheel_rounds USING btree (tenant_id, wheel_game_id) WHERE ((round_status)::text = ANY ((ARRAY['open'::character varying, 'closed'::character varying, 'drawn'::character varying])::text[]))
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  CREATE UNIQUE INDEX wheel_rounds_one_at_a_time ON public.wheel_rounds USING btree (tenant_id, wheel_game_id) WHERE ((round_status)::text = ANY ((ARRAY['open'::character varying, 'closed'::character varying, 'drawn'::character varying])::text[]))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
@@ -671,8 +671,8 @@ table wheel_versions (row-level security, forced)
   FOREIGN KEY (tenant_id, wheel_game_id) REFERENCES wheel_games(tenant_id, id)
   PRIMARY KEY (tenant_id, wheel_game_id, config_version)
   CREATE TRIGGER wheel_versions_are_final BEFORE DELETE OR UPDATE ON public.wheel_versions FOR EACH ROW EXECUTE FUNCTION refuse_change()
-  policy auditor_reads for select to the owner_auditor using (true)
-  policy tenant_isolation for all to the owner_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
 

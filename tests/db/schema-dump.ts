@@ -45,15 +45,14 @@ const TABLES = `
      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
     (select string_agg('  ' || pg_get_constraintdef(k.oid), e'\\n' order by k.contype, pg_get_constraintdef(k.oid))
      from pg_constraint k where k.conrelid = c.oid and k.contype in ('p', 'u', 'f', 'c', 'x')),
-    (select string_agg('  ' || lower(substring(pg_get_indexdef(i.indexrelid) from 1 for 6)) || substring(pg_get_indexdef(i.indexrelid) from 7),
-                       e'\\n' order by i.indexrelid::regclass::text)
+    (select string_agg('  ' || pg_get_indexdef(i.indexrelid), e'\\n' order by i.indexrelid::regclass::text)
      from pg_index i where i.indrelid = c.oid
        and not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))),
     (select string_agg('  ' || pg_get_triggerdef(t.oid), e'\\n' order by t.tgname)
      from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal),
     (select string_agg(format('  policy %s for %s to %s%s%s', p.policyname, lower(p.cmd),
               -- The owner's name differs between installations.
-              replace(array_to_string(p.roles, ', '), pg_get_userbyid(c.relowner), 'the owner'),
+              array_to_string(array(select case when r = pg_get_userbyid(c.relowner) then 'the owner' else r end from unnest(p.roles) r), ', '),
               ' using (' || p.qual || ')', ' with check (' || p.with_check || ')'), e'\\n' order by p.policyname)
      from pg_policies p where p.schemaname = 'public' and p.tablename = c.relname),
     ${GRANTS('c.relacl', 'c.relowner')},
