@@ -1,16 +1,17 @@
 // After an install: build the pages, where Vite is there (it is not with --omit=dev).
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 
-const vite = new URL('../node_modules/vite/bin/vite.js', import.meta.url)
-const config = new URL('../client-demo/vite.config.ts', import.meta.url)
-if (existsSync(vite) && existsSync(config)) {
-  const { status } = spawnSync(
-    process.execPath,
-    [vite.pathname, 'build', '--config', config.pathname, '--logLevel', 'warn'],
-    {
-      stdio: 'inherit',
-    },
-  )
-  process.exitCode = status ?? 1
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
+const vite = path('../node_modules/vite/bin/vite.js')
+
+function run(...args) {
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+if (existsSync(vite)) {
+  run(vite, 'build', '--config', path('../client-demo/vite.config.ts'), '--logLevel', 'warn')
+  run(path('./offline-verifier.ts'))
 }
