@@ -1,4 +1,5 @@
-// After an install: build the pages, where Vite is there (it is not with --omit=dev).
+// After an install, and before a start that finds no pages (--if-missing): build them, where Vite is there.
+// It is not with --omit=dev.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -11,7 +12,9 @@ function run(...args) {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-if (existsSync(vite)) {
+const is_built =
+  existsSync(path('../dist-client/index.html')) && existsSync(path('../dist-client/verify-offline.html'))
+if (existsSync(vite) && !(process.argv.includes('--if-missing') && is_built)) {
   run(vite, 'build', '--config', path('../client-demo/vite.config.ts'), '--logLevel', 'warn')
   run(path('./offline-verifier.ts'))
 }
