@@ -129,6 +129,8 @@ describe('playing in wheel rooms', () => {
   it('S1-07 a wheel that is published again shows its new version in open rooms', async () => {
     const client = await stage.play('bob')
     const { commitHash } = client.state
+    const notices: any[] = []
+    client.onMessage('notice', (notice: unknown) => notices.push(notice))
     await stage.inTenant((tx) =>
       tx.rows(`update wheel_rewards set reward_label = 'Eleven' where reward_slug = 'ten'`),
     )
@@ -139,6 +141,8 @@ describe('playing in wheel rooms', () => {
       client.state.segments.map((segment: any) => segment.weight),
       [25, 75],
     )
+    await until('the notice', () => notices.length > 0)
+    assert.deepEqual([notices[0].code, notices[0].config_version], ['published', 2])
     await client.leave()
   })
 
@@ -213,29 +217,32 @@ describe('playing in wheel rooms', () => {
     for (const client of [...players.slice(1), ...watchers]) await client.leave()
   })
 
-  it('S1-13 F20 a socket that dies in the middle of a spin comes back to its seat and to the same result', async () => {
+  it('S1-13 F20 a socket that dies at any moment of a spin comes back to its seat and to the same result', async () => {
     const client = await stage.play('eve')
     client.reconnection.enabled = true
     client.reconnection.minUptime = 0
     client.reconnection.delay = client.reconnection.minDelay = 20
     const { sessionId } = client
-    const request = { request_id: aRequest() }
-    const lost = client.request('spin', request).catch(() => 'lost')
-    const back = new Promise<void>((resolve) => client.onReconnect.once(() => resolve()))
-    cutSocket(client)
-    await lost
-    await back
-    assert.equal(client.sessionId, sessionId)
-    const answer: any = await client.request('spin', request)
-    const again: any = await client.request('spin', request)
-    assert.deepEqual(again, answer)
-    const rows = (await stage.results(wheelId)).filter(
-      (row) => row.user_id === 'eve' && row.spin_id === answer.spin_id,
-    )
-    assert.equal(rows.length, 1)
-    await until('the result to be in the state again', () =>
-      client.state.recent.some((spin: any) => spin.spinId === answer.spin_id),
-    )
+    for (let later_ms = 0; later_ms < 12; later_ms += 2) {
+      const { chances_left }: any = await client.request('chances')
+      const request = { request_id: aRequest() }
+      const first = client.request('spin', request).catch(() => 'lost')
+      const back = new Promise<void>((resolve) => client.onReconnect.once(() => resolve()))
+      // Before it was read, while it is decided, while the answer is on its way.
+      await new Promise((resolve) => setTimeout(resolve, later_ms))
+      cutSocket(client)
+      const heard = await first
+      await back
+      assert.equal(client.sessionId, sessionId)
+      const answer: any = await client.request('spin', request)
+      if (heard !== 'lost') assert.deepEqual(heard, answer)
+      assert.deepEqual(await client.request('spin', request), answer)
+      assert.equal(answer.chances_left, chances_left - 1)
+      assert.equal((await stage.results(wheelId)).filter((row) => row.spin_id === answer.spin_id).length, 1)
+      await until('the result to be in the state again', () =>
+        client.state.recent.some((spin: any) => spin.spinId === answer.spin_id),
+      )
+    }
     client.reconnection.enabled = false
     await client.leave()
   })
