@@ -76,14 +76,16 @@ let sweeper: NodeJS.Timeout | undefined
 class Sequence {
   readonly before: Sequence | null
   readonly frame: Buffer
+  readonly is_patch: boolean
   readonly bytes: number
   readonly length: number
   private followedBy: Sequence | null = null
   private joined: Buffer | null = null
 
-  constructor(before: Sequence | null, frame: Buffer) {
+  constructor(before: Sequence | null, frame: Buffer, is_patch = false) {
     this.before = before
     this.frame = frame
+    this.is_patch = is_patch
     this.bytes = frame.length + (before === null ? 0 : before.bytes)
     this.length = 1 + (before === null ? 0 : before.length)
   }
@@ -92,7 +94,7 @@ class Sequence {
   and(next: Sequence): Sequence {
     const known = this.followedBy
     if (known !== null && known.frame === next.frame) return known
-    this.followedBy = new Sequence(this, next.frame)
+    this.followedBy = new Sequence(this, next.frame, next.is_patch)
     return this.followedBy
   }
 
@@ -116,6 +118,8 @@ class Outbox {
   /** Frames of this turn, not written yet. */
   waiting: Sequence | null = null
   is_listed = false
+  /** True when the socket had not passed on everything at the last write: the next one looks at once. */
+  is_behind = false
   /** True from the first skipped patch, or from a join amid changes, until the full state was sent. */
   is_stale = false
   /** True while a joining client waits for its first state: messages wait with it, so that they come after. */
@@ -309,66 +313,38 @@ function outboxOf(client: WireClient): Outbox {
 }
 
 function send(client: WireClient, data: Uint8Array, written?: (error?: Error) => void): void {
-  const ref = client.ref as SocketOwner
-  if (ref.readyState !== OPEN || ref._socket == null) {
-    if (written !== undefined) process.nextTick(written, new Error('The socket is not open.'))
-    return
-  }
   const outbox = outboxOf(client)
   const code = data[0]! & CODE_MASK
-  if (code === Protocol.ROOM_STATE_PATCH && skipPatch(outbox, ref._socket, data.length)) return
-  if (code !== Protocol.ROOM_STATE_PATCH && !makeRoom(outbox, ref._socket, data.length)) return
+  const isPatch = code === Protocol.ROOM_STATE_PATCH
+  if (isPatch && outbox.is_stale) {
+    counts.patches_skipped += 1
+    return
+  }
+  const next = sequenceOf(data, isPatch)
+  // The socket itself is not looked at here: for a client that keeps up, the one look at the write is enough.
+  if (outbox.waiting !== null && outbox.waiting.bytes + next.bytes > limits.queued_bytes_max) writeNow(outbox)
+  if (isPatch && outbox.is_stale) return // that write was too much for it
   if (code === Protocol.JOIN_ROOM) outbox.join_sent_at = Date.now()
-
-  const next = sequenceOf(data, code)
   outbox.waiting = outbox.waiting === null ? next : outbox.waiting.and(next)
-  list(outbox) // also when it is written at once: the flush forgets the frames of the turn
-  if (written !== undefined) write(outbox, written)
+  if (!outbox.is_listed) list(outbox)
+  if (outbox.is_behind || written !== undefined) writeNow(outbox, written)
 }
 
 /** The framed bytes of `data`, framed once per turn for all clients that get the same object. */
-function sequenceOf(data: Uint8Array, code: number): Sequence {
+function sequenceOf(data: Uint8Array, isPatch: boolean): Sequence {
   if (data === lastData) return lastSequence!
-  let sequence = code === Protocol.ROOM_STATE_PATCH ? patches.get(data) : undefined
+  let sequence = isPatch ? patches.get(data) : undefined
   if (sequence === undefined) {
-    sequence = new Sequence(null, frameOf(data))
-    if (code === Protocol.ROOM_STATE_PATCH) patches.set(data, sequence)
+    sequence = new Sequence(null, frameOf(data), isPatch)
+    if (isPatch) patches.set(data, sequence)
   }
   lastData = data
   lastSequence = sequence
   return sequence
 }
 
-/** True when this patch must not be queued: the client is behind and will get the full state instead. */
-function skipPatch(outbox: Outbox, socket: Socket, size: number): boolean {
-  if (!outbox.is_stale) {
-    if (fits(outbox, socket, size)) return false
-    outbox.is_stale = true
-    if (outbox.room !== null) waitForState(outbox.room, outbox)
-  }
-  counts.patches_skipped += 1
-  return true
-}
-
-/** Messages are never skipped: one that does not fit ends the client. A single large one may pass alone. */
-function makeRoom(outbox: Outbox, socket: Socket, size: number): boolean {
-  if (fits(outbox, socket, size) || (socket.writableLength === 0 && !outbox.is_held)) return true
-  counts.ended_overflow += 1
-  end(outbox)
-  return false
-}
-
-function fits(outbox: Outbox, socket: Socket, size: number): boolean {
-  const waiting = outbox.waiting === null ? 0 : outbox.waiting.bytes
-  if (socket.writableLength + waiting + size <= limits.queued_bytes_max) return true
-  if (waiting === 0) return false
-  write(outbox) // a healthy socket takes all of it at once; what is left then is really behind
-  return socket.writableLength + size <= limits.queued_bytes_max
-}
-
 /** Puts a client on the list of this turn's flush. */
 function list(outbox: Outbox): void {
-  if (outbox.is_listed) return
   outbox.is_listed = true
   listed.push(outbox)
   if (is_flush_due) return
@@ -416,14 +392,42 @@ function resync(outbox: Outbox): void {
   outbox.waiting = state === null ? rest : state.and(rest)
 }
 
+/** For what does not wait for the end of the turn. A joining client's messages still wait for its first state. */
+function writeNow(outbox: Outbox, written?: (error?: Error) => void): void {
+  if (!outbox.is_held) {
+    write(outbox, written)
+    return
+  }
+  if (outbox.waiting !== null && outbox.waiting.bytes > 2 * limits.queued_bytes_max) endOverflowing(outbox)
+  if (written !== undefined) process.nextTick(written)
+}
+
+/**
+ * Hands a client what waits for it, as one chunk. When its socket still holds so much that this would pass the cap,
+ * the patches among it are left out, and the client gets the full state later; messages are never left out: if they
+ * alone pass the cap, the client is ended. Something larger than the cap may pass alone, through an empty socket.
+ */
 function write(outbox: Outbox, written?: (error?: Error) => void): void {
-  const { waiting, client } = outbox
+  let { waiting } = outbox
   if (waiting === null || outbox.is_held) return
   outbox.waiting = null
-  const ref = client.ref as SocketOwner
+  const ref = outbox.client.ref as SocketOwner
   const socket = ref._socket
   // After a close frame nothing may follow (RFC 6455, 5.5.1); a peer that closed does not want it either.
-  if (ref.readyState !== OPEN || socket == null) return
+  if (ref.readyState !== OPEN || socket == null) {
+    if (written !== undefined) process.nextTick(written, new Error('The socket is not open.'))
+    return
+  }
+  const queued = socket.writableLength
+  outbox.is_behind = queued > 0
+  if (queued > 0 && queued + waiting.bytes > limits.queued_bytes_max) {
+    waiting = withoutPatches(outbox, waiting)
+    if (waiting === null) return
+    if (queued + waiting.bytes > limits.queued_bytes_max) {
+      endOverflowing(outbox)
+      return
+    }
+  }
   counts.writes += 1
   counts.frames += waiting.length
   if (outbox.ping !== null) {
@@ -432,10 +436,32 @@ function write(outbox: Outbox, written?: (error?: Error) => void): void {
     socket.write(both, (error) => written?.(error ?? undefined))
   } else if (written === undefined) socket.write(waiting.whole())
   else socket.write(waiting.whole(), (error) => written(error ?? undefined))
+  outbox.is_behind = socket.writableLength > 0
+}
+
+/** What is left of a sequence when its patches are skipped; the client is stale from then on. */
+function withoutPatches(outbox: Outbox, sequence: Sequence): Sequence | null {
+  const kept: Buffer[] = []
+  let skipped = 0
+  for (let at: Sequence | null = sequence; at !== null; at = at.before) {
+    if (at.is_patch) skipped += 1
+    else kept.unshift(at.frame)
+  }
+  if (skipped === 0) return sequence
+  counts.patches_skipped += skipped
+  outbox.is_stale = true
+  if (outbox.room !== null) waitForState(outbox.room, outbox)
+  return kept.reduce<Sequence | null>((before, frame) => new Sequence(before, frame), null)
+}
+
+function endOverflowing(outbox: Outbox): void {
+  counts.ended_overflow += 1
+  end(outbox)
 }
 
 function end(outbox: Outbox): void {
   outbox.waiting = null
+  outbox.is_held = false
   live.delete(outbox)
   outbox.client.ref.terminate()
 }
@@ -446,9 +472,8 @@ function hasRoomBeforeJoin(client: WireClient, size: number): boolean {
   const outbox = outboxOf(client)
   outbox.queued_before_join_bytes += size
   if (outbox.queued_before_join_bytes <= limits.queued_bytes_max) return true
-  counts.ended_overflow += 1
   client._enqueuedMessages.length = 0
-  end(outbox)
+  endOverflowing(outbox)
   return false
 }
 
