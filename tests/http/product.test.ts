@@ -1,0 +1,191 @@
+/** Every route of the product held to the same promises: described, closed to strangers, blind to other tenants. */
+import assert from 'node:assert/strict'
+import { NO_TENANT_ID } from '../../src/http/auth.ts'
+import { assertDescribed } from './described.ts'
+import { type Product, startProduct } from './product.ts'
+
+describe('http: every route of the product', () => {
+  let http: Product
+  let wheel: { wheel_id: string; prize_id: number; reward_ids: string[] }
+  let operator: string
+
+  before(async () => {
+    http = await startProduct({ fresh_ms_max: 0, has_test_clock: true })
+    operator = await http.token('operator')
+    wheel = await http.aWheel('summer')
+    await http.grant('alice', 5)
+  })
+  after(() => http.close())
+
+  const PLAYABLE: readonly string[] = ['player', 'operator', 'service', 'creator', 'auditor']
+
+  it('P-53 is in the document with parameters, codes and examples that fit', async () => {
+    const document = (await http.ask('GET', '/openapi.json')).body
+    assertDescribed(http.routes, document)
+    const ids = Object.values<any>(document.paths).flatMap((item) =>
+      Object.values<any>(item).map((each) => each.operationId),
+    )
+    assert.equal(new Set(ids).size, ids.length)
+    for (const [, path] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)) {
+      assert.ok(
+        path!.split('/').reduce((at: any, part) => at?.[part], document),
+        path,
+      )
+    }
+  })
+
+  it('P-38 refuses no token with 401 and a role that it does not name with 403', async () => {
+    const spectator = await http.token('spectator')
+    for (const each of http.routes.filter((one) => one.roles !== 'anyone')) {
+      const path = each.path.replaceAll(/\{\w+\}/g, 'x')
+      const method = each.method.toUpperCase()
+      assert.equal((await http.ask(method, path)).status, 401, `${method} ${path}`)
+      if (each.roles.includes('spectator')) continue
+      assert.equal((await http.ask(method, path, { token: spectator })).status, 403, `${method} ${path}`)
+    }
+  })
+
+  it('P-38 only an operator changes odds, prizes and what is published', async () => {
+    const changes = http.routes.filter(
+      (each) =>
+        each.method !== 'get' &&
+        /\/(wheels|prizes)(\/\{id\}|\/\{slug\}\/(publish|pause|resume|end|rounds|simulate))?$/.test(
+          each.path,
+        ),
+    )
+    assert.ok(changes.length >= 10)
+    for (const each of changes) assert.deepEqual(each.roles, ['operator'], each.path)
+  })
+
+  it('S1-02 answers 404 to another tenant for every id, as for an id that never was, and changes nothing', async () => {
+    const template = await http.ask('POST', '/api/v1/game-templates', {
+      token: operator,
+      json: { template_name: 'T', template_type: 'wheel' },
+    })
+    const engine = await http.ask('GET', '/api/v1/game-engines', { token: operator })
+    const blocked = await http.ask('POST', '/api/v1/blocked-users', {
+      token: operator,
+      json: { user_id: 'eve', reason: 'x' },
+    })
+    assert.equal(blocked.status, 201)
+    const never = '0192f0c1-6c1b-7a52-b9a4-0d6a3c7e9f10'
+    /** Path -> parameters of acme, parameters that nobody has, and a body that fits. */
+    const cases: [RegExp, Record<string, string>, Record<string, string>, unknown?][] = [
+      [/^\/api\/v1\/game-engines\//, { id: engine.body.data[0].id }, { id: never }, {}],
+      [/^\/api\/v1\/game-templates\//, { id: template.body.id }, { id: never }, {}],
+      [/^\/api\/v1\/blocked-users\//, { user_id: 'eve' }, { user_id: 'nobody' }],
+      [/^\/api\/v1\/wheels\/\{id\}/, { id: wheel.wheel_id }, { id: never }, {}],
+      [/^\/api\/v1\/wheels\/\{slug\}\/spins/, { slug: 'summer' }, { slug: 'winter' }, { request_id: 'r-1' }],
+      [/^\/api\/v1\/wheels\/\{slug\}\/simulate/, { slug: 'summer' }, { slug: 'winter' }, { spins: 10 }],
+      [/^\/api\/v1\/wheels\/\{slug\}\//, { slug: 'summer' }, { slug: 'winter' }],
+      [/^\/api\/v1\/prizes\//, { id: String(wheel.prize_id) }, { id: '999999' }, {}],
+    ]
+    /** Public by design: no tenant owns what they show, or they are not there for anybody yet. */
+    const open = /^\/api\/v1\/(verify|fairness)\/|^\/api\/v1\/tenants\//
+    const before = await http.database.query('select count(*) as n from game_events')
+    for (const each of http.routes.filter((one) => one.params && !open.test(one.path))) {
+      const found = cases.find(([pattern]) => pattern.test(each.path))
+      assert.ok(found, `${each.path} has no case here: add one`)
+      const [, theirs, nobodys, body] = found
+      const roles = each.roles === 'anyone' ? PLAYABLE : each.roles
+      const token = await http.token(roles as never, { sub: 'stranger', tenant: 'other' })
+      const send = (params: Record<string, string>) =>
+        http.ask(
+          each.method.toUpperCase(),
+          each.path.replaceAll(/\{(\w+)\}/g, (_, name) => params[name]!),
+          {
+            token,
+            headers: { 'if-match': '*', 'idempotency-key': 'k' },
+            ...(each.body && { json: body }),
+          },
+        )
+      const [foreign, unknown] = [await send(theirs), await send(nobodys)]
+      assert.equal(foreign.status, 404, `${each.method} ${each.path}: ${foreign.text}`)
+      assert.deepEqual({ ...foreign.body, request_id: '' }, { ...unknown.body, request_id: '' }, each.path)
+    }
+    assert.deepEqual(await http.database.query('select count(*) as n from game_events'), before)
+    const tenants = await http.ask('GET', `/api/v1/tenants/${NO_TENANT_ID}`, {
+      token: await http.token('platform', { tenant: null }),
+    })
+    assert.equal(tenants.status, 404)
+  })
+
+  it('S1-02 a list shows another tenant nothing', async () => {
+    for (const each of http.routes.filter(
+      (one) => one.method === 'get' && one.query && !one.params && one.roles !== 'anyone',
+    )) {
+      if (each.path === '/api/v1/tenants') continue
+      const token = await http.token(each.roles as never, { sub: 'alice', tenant: 'other' })
+      const query =
+        each.path === '/api/v1/events'
+          ? `?game_id=${wheel.wheel_id}`
+          : each.path.endsWith('seed-pair')
+            ? '?game=summer'
+            : ''
+      const answer = await http.ask('GET', each.path + query, { token })
+      if (answer.status === 404) continue
+      assert.equal(answer.status, 200, `${each.path}: ${answer.text}`)
+      // Its own engine, and its own refused attempts at ids of acme, are what a tenant sees of the tests before.
+      if (each.path === '/api/v1/game-engines') assert.equal(answer.body.data.length, 1)
+      else if (each.path === '/api/v1/audit-logs') {
+        assert.ok(answer.body.data.every((row: any) => row.entity_id !== wheel.wheel_id))
+      } else assert.deepEqual(answer.body.data, [], each.path)
+    }
+  })
+
+  for (const bad of ['0', '-1', '9e99', '1;drop', '%00', '9007199254740993', '1.5', '0x1', '__proto__']) {
+    it(`S1-02 abuse 71: the prize ${bad} is 404 like one that is unknown`, async () => {
+      const answer = await http.ask('GET', `/api/v1/prizes/${bad}`, { token: operator })
+      assert.deepEqual([answer.status, answer.body.code], [404, 'not_found'])
+    })
+  }
+
+  it('abuse 57: 30 pipelined spins with one request id in one write are one spin, and take one chance', async () => {
+    const alice = await http.token('player', { sub: 'alice' })
+    const one = http.requestText('POST', '/api/v1/wheels/summer/spins', {
+      token: alice,
+      json: { request_id: 'race' },
+    })
+    const answers = await http.raw(one.repeat(30), 30, 10_000)
+    assert.equal(answers.length, 30)
+    const done = answers.filter((answer) => answer.status === 200)
+    for (const answer of answers) assert.ok([200, 409].includes(answer.status), answer.text)
+    assert.ok(done.length >= 1)
+    assert.equal(new Set(done.map((answer) => answer.text)).size, 1)
+    const rows = await http.database.query(`select 1 from spin_sessions where user_id = 'alice'`)
+    assert.equal(rows.length, 1)
+    assert.equal(JSON.parse(done[0]!.text).chances_left, 4)
+  })
+
+  it('abuse 57: 30 pipelined spins with ids of their own and 5 chances are 5 spins', async () => {
+    await http.grant('bob', 5)
+    const bob = await http.token('player', { sub: 'bob' })
+    const text = Array.from({ length: 30 }, (_, i) =>
+      http.requestText('POST', '/api/v1/wheels/summer/spins', { token: bob, json: { request_id: `r-${i}` } }),
+    ).join('')
+    const answers = await http.raw(text, 30, 10_000)
+    const codes = answers
+      .map((answer) => (answer.status === 200 ? 'ok' : JSON.parse(answer.text).code))
+      .sort()
+    assert.deepEqual(codes, [...Array(25).fill('no_chances_left'), ...Array(5).fill('ok')])
+    assert.equal((await http.database.query(`select 1 from spin_sessions where user_id = 'bob'`)).length, 5)
+  })
+
+  it('abuse 51: what a client may not decide is refused by name, not ignored', async () => {
+    const alice = await http.token('player', { sub: 'alice' })
+    for (const name of ['seed', 'probability', 'tenant_id', 'user_id', 'reward_slug']) {
+      const json = { request_id: 'own', [name]: 'x' }
+      const answer = await http.ask('POST', '/api/v1/wheels/summer/spins', { token: alice, json })
+      assert.deepEqual([answer.status, answer.body.errors?.[0]?.pointer], [400, `/${name}`])
+    }
+  })
+
+  it('abuse 83: a stranger who verifies without end is slowed down, and a huge range is capped', async () => {
+    const statuses = new Set<number>()
+    const one = http.requestText('GET', '/api/v1/verify/0192f0c1-6c1b-7a52-b9a4-0d6a3c7e9f10')
+    for (const answer of await http.raw(one.repeat(400), 400, 15_000)) statuses.add(answer.status)
+    assert.deepEqual([...statuses].sort(), [404, 429])
+    const range = await http.ask('GET', '/api/v1/fairness/log?tenant=acme&from=0&limit=1000000000')
+    assert.equal(range.status, 400)
+  })
+})

@@ -1,0 +1,78 @@
+/** The harness with every route of the product, and a published wheel to play with. */
+import assert from 'node:assert/strict'
+import { wheelResource } from '../../src/games/wheel/resource.ts'
+import { wheelRoutes } from '../../src/games/wheel/routes.ts'
+import { makeWheelInstantiator } from '../../src/games/wheel/templates.ts'
+import { makeWheel } from '../../src/games/wheel/wheel.ts'
+import { prizeResource } from '../../src/prizes/definitions.ts'
+import { type Checkpoints, makeCheckpoints } from '../../src/proofs/checkpoints.ts'
+import { localEntropy } from '../../src/proofs/round-entropy.ts'
+import { proofRoutes } from '../../src/proofs/routes.ts'
+import { type HttpHarness, type HttpOptions, startHttp } from './harness.ts'
+
+export type Product = HttpHarness & {
+  /** Makes a prize and a wheel of half wins in tenant `acme`, and publishes it. */
+  aWheel(slug: string): Promise<{ wheel_id: string; prize_id: number; reward_ids: string[] }>
+  grant(user_id: string, count: number): Promise<void>
+}
+
+/** As main.ts composes it, without rooms. */
+export async function startProduct(options: HttpOptions = {}): Promise<Product> {
+  let checkpoints: Checkpoints | undefined
+  const http = await startHttp({
+    ...options,
+    instantiators: { wheel: makeWheelInstantiator(wheelResource()) },
+    routes: ({ app, directory }) => {
+      const report = () => {}
+      checkpoints = makeCheckpoints(app, report)
+      const wheel = makeWheel({ app, checkpoints, entropy: localEntropy, report })
+      return [
+        ...prizeResource().routes,
+        ...wheelRoutes({ app, wheel, crowdOf: () => ({ players: 0, spectators: 0 }) }),
+        ...proofRoutes({ app, wheel, checkpoints, directory }),
+      ]
+    },
+  })
+  const operator = await http.token('operator', { sub: 'product-operator' })
+  const made = async (path: string, json?: unknown, headers: Record<string, string> = {}) => {
+    const answer = await http.ask('POST', `/api/v1/${path}`, {
+      token: operator,
+      headers,
+      ...(json !== undefined && { json }),
+    })
+    assert.ok(answer.status === 200 || answer.status === 201, `${path}: ${answer.text}`)
+    return answer.body
+  }
+  return {
+    ...http,
+    async aWheel(slug) {
+      const prize = await made('prizes', {
+        name: '10% off',
+        type: 'discount_percentage',
+        value: '10.00',
+        expires_in_days: 7,
+      })
+      const wheel = await made('wheels', {
+        wheel_name: slug,
+        wheel_slug: slug,
+        rewards: [
+          { reward_slug: 'ten', reward_label: '10% OFF', probability: '0.5', prize_id: prize.id },
+          { reward_slug: 'none', reward_label: 'Try again', probability: '0.5' },
+        ],
+      })
+      await made(`wheels/${slug}/publish`)
+      return { wheel_id: wheel.id, prize_id: prize.id, reward_ids: wheel.rewards.map((each: any) => each.id) }
+    },
+    async grant(user_id, count) {
+      await made(
+        'spin-chances',
+        { user_id, count, reason: 'test' },
+        { 'idempotency-key': `${user_id}-${count}` },
+      )
+    },
+    async close() {
+      await checkpoints?.stop()
+      await http.close()
+    },
+  }
+}
