@@ -8,6 +8,7 @@ import { shareText } from '../games/wheel/rules.ts'
 import { clientSeed, commitHashText } from '../games/wheel/schemas.ts'
 import type { Wheel } from '../games/wheel/wheel.ts'
 import { type Route, route } from '../http/route.ts'
+import { fitOf } from '../insight/statistics.ts'
 import { systemActor } from '../system.ts'
 import type { Directory } from '../tenants/directory.ts'
 import { type Checkpoints, originOf } from './checkpoints.ts'
@@ -267,6 +268,9 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
           wheel: z.string(),
           config_version: z.int(),
           spins: z.int(),
+          chi_square: z.string(),
+          degrees_of_freedom: z.int(),
+          p_value: z.string().nullable(),
           segments: z.array(
             z.strictObject({
               reward_slug: z.string(),
@@ -281,6 +285,9 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
             wheel: 'summer-wheel',
             config_version: 1,
             spins: 10,
+            chi_square: '0.0000',
+            degrees_of_freedom: 0,
+            p_value: null,
             segments: [{ reward_slug: 'ten', share: '10%', expected: '1.00', observed: 2 }],
           },
         }),
@@ -300,6 +307,7 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
           wheel: head.wheel_slug,
           config_version: version.config_version,
           spins,
+          ...fitOf(observed, version.odds.weights),
           segments: version.config.segments.map((segment, i) => ({
             reward_slug: segment.id,
             share: shareText(segment.weight, version.odds.total),

@@ -1,6 +1,7 @@
 /** The odds simulator: what a wheel would do and cost, before anybody plays it (P-02). Pure but for its rolls. */
 
 import { context } from '../../fairness/rolls.ts'
+import { type Fit, fitOf } from '../../insight/statistics.ts'
 import { prepareKey, spinIndex, weightTable } from '../../node-hash.ts'
 import { awardOf, type Supply, shareText, type WheelConfig } from './rules.ts'
 
@@ -16,12 +17,10 @@ export type SimulatedReward = {
   runs_out_after: number | null
 }
 
-export type Simulation = {
+/** The fit compares rolled counts with exact expectations. */
+export type Simulation = Fit & {
   spins: number
   rewards: SimulatedReward[]
-  /** Against the integers: rolled counts beside exact expectations. */
-  chi_square: string
-  degrees_of_freedom: number
   cost_minor: number
   cost_minor_per_10000_spins: number
   expected_cost_minor_per_10000_spins: number
@@ -79,7 +78,6 @@ export async function simulateWheel(
   }
 
   const expected = config.segments.map((segment) => (segment.weight * spins) / odds.total)
-  const chi = rolled.reduce((sum, count, i) => sum + (count - expected[i]!) ** 2 / expected[i]!, 0)
   const expectedCost = config.segments.reduce(
     (sum, segment) =>
       sum + (segment.prize_id === null ? 0 : segment.weight * (supply.cost_minor.get(segment.prize_id) ?? 0)),
@@ -96,8 +94,7 @@ export async function simulateWheel(
       awarded: awarded.get(segment.id) ?? 0,
       runs_out_after: ranOut.get(segment.id) ?? null,
     })),
-    chi_square: chi.toFixed(4),
-    degrees_of_freedom: config.segments.length - 1,
+    ...fitOf(rolled, odds.weights),
     cost_minor,
     cost_minor_per_10000_spins: Math.round((cost_minor * 10_000) / spins),
     expected_cost_minor_per_10000_spins: Math.round((expectedCost * 10_000) / odds.total),
