@@ -85,7 +85,7 @@ function upperFraction(a: number, x: number): number {
 /** Lanczos' approximation with six terms, good to about 2e-10 for a > 0 (Numerical Recipes, 6.1). */
 function logGamma(a: number): number {
   const coefficients = [
-    76.18009172947146, -86.50532032941677, 24.01409824083091, -1.231739572450155, 0.1208650973866179e-2,
+    76.18009172947146, -86.50532032941678, 24.01409824083091, -1.231739572450155, 0.1208650973866179e-2,
     -0.5395239384953e-5,
   ]
   const base = a + 5.5 - (a + 0.5) * Math.log(a + 5.5)
@@ -93,5 +93,5 @@ function logGamma(a: number): number {
   coefficients.forEach((coefficient, i) => {
     series += coefficient / (a + 1 + i)
   })
-  return -base + Math.log((2.5066282746310005 * series) / a)
+  return -base + Math.log((2.5066282746310007 * series) / a)
 }
