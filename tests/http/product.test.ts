@@ -120,7 +120,7 @@ describe('http: every route of the product', () => {
         each.path === '/api/v1/events'
           ? `?game_id=${wheel.wheel_id}`
           : each.path.endsWith('seed-pair')
-            ? '?game=summer'
+            ? '?wheel=summer'
             : ''
       const answer = await http.ask('GET', each.path + query, { token })
       if (answer.status === 404) continue
