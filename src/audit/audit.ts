@@ -119,8 +119,8 @@ async function recompute(reader: Reader, signingKeys: SigningKeys): Promise<Chec
   const tallies = [
     await checkAuditChain(reader, tenants),
     ...(await checkPublicLogs(reader, tenants, signingKeys)),
-    ...(await checkCommitments(reader, signingKeys)),
-    await checkSeeds(reader),
+    ...(await checkCommitments(reader, tenants, signingKeys)),
+    await checkSeeds(reader, tenants),
     await checkVersions(reader),
     ...(await checkSpins(reader, tenants)),
     ...(await checkRounds(reader, tenants)),

@@ -83,8 +83,9 @@ where (r.roll between w.range_start and w.range_end) is not true;
 -- @I7 No prize is given out beyond the stock that was put up.
 select p.id, p.stock
 from gamification_prizes p
-where p.stock is not null
-  and (select count(*) from gamification_game_plays g where g.prize_id = p.id and g.is_winner) > p.stock;
+join (select tenant_id, prize_id, count(*) as won from gamification_game_plays where is_winner group by tenant_id, prize_id) g
+  on g.tenant_id = p.tenant_id and g.prize_id = p.id
+where g.won > p.stock;
 
 -- @I8 Tickets sold are the tickets that exist and were not refunded, within the total, each number once.
 select c.id, c.sold_tickets, count(t.id) as tickets

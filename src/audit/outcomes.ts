@@ -31,16 +31,20 @@ const PAGE = 1_000
 const FIRST_ID = '00000000-0000-0000-0000-000000000000'
 
 /** Checks that every commitment is the hash of its document, binds its config, and is signed. */
-export async function checkCommitments(reader: Reader, keys: SigningKeys): Promise<Tally[]> {
+export async function checkCommitments(
+  reader: Reader,
+  tenants: readonly string[],
+  keys: SigningKeys,
+): Promise<Tally[]> {
   const hashes = new Tally(
     'I27',
     'Every commitment is the hash of its document, and the document binds the stored config.',
   )
   const signatures = new Tally('I27', 'Every commitment is signed with our key.')
   if (keys.size === 0) signatures.note('no fairness key was given', true)
-  for (let after = ''; ; ) {
-    const page = await commitmentPage(reader, after, PAGE)
-    for (const row of page) {
+  for (const tenantId of tenants) {
+    const read = (after: string) => commitmentPage(reader, tenantId, after, PAGE)
+    for await (const row of rowsOf(read, '', (last) => last.commit_hash)) {
       const doc = parsed(row.doc)
       const fault = doc === null ? 'has no document' : attempt(() => faultOfCommitment(row, doc))
       hashes.saw(fault === null ? null : `commitment ${row.commit_hash} ${fault}`)
@@ -50,8 +54,21 @@ export async function checkCommitments(reader: Reader, keys: SigningKeys): Promi
         is_signed ? null : `commitment ${row.commit_hash} is not signed with a key that was given`,
       )
     }
-    if (page.length < PAGE) return [hashes, signatures]
-    after = page.at(-1)!.commit_hash
+  }
+  return [hashes, signatures]
+}
+
+/** All rows, a page at a time; the cursor of a page's last row begins the next. */
+async function* rowsOf<R, C>(
+  read: (after: C) => Promise<R[]>,
+  first: C,
+  cursorOf: (last: R) => C,
+): AsyncGenerator<R, void, void> {
+  for (let after = first; ; ) {
+    const page = await read(after)
+    yield* page
+    if (page.length < PAGE) return
+    after = cursorOf(page.at(-1)!)
   }
 }
 
@@ -83,20 +100,19 @@ function isSignedCommitment(jws: string, docText: string, keys: SigningKeys): bo
 }
 
 /** Checks that every seed is the one its commitment names, and that revealed ones open it. */
-export async function checkSeeds(reader: Reader): Promise<Tally> {
+export async function checkSeeds(reader: Reader, tenants: readonly string[]): Promise<Tally> {
   const tally = new Tally(
     'I27',
     'Every seed is the one that was committed to, and a revealed one opens its commitment.',
   )
-  for (let after = FIRST_ID; ; ) {
-    const page = await seedPage(reader, after, PAGE)
-    for (const row of page) {
+  for (const tenantId of tenants) {
+    const read = (after: string) => seedPage(reader, tenantId, after, PAGE)
+    for await (const row of rowsOf(read, FIRST_ID, (last) => last.id)) {
       const fault = attempt(() => faultOfSeed(row))
       tally.saw(fault === null ? null : `seed ${row.id} ${fault}`)
     }
-    if (page.length < PAGE) return tally
-    after = page.at(-1)!.id
   }
+  return tally
 }
 
 function faultOfSeed(row: StoredSeed): string | null {
@@ -125,22 +141,13 @@ export async function checkVersions(reader: Reader): Promise<Tally> {
     'I6',
     'Every published version is the config that was hashed, and its reward table follows from it.',
   )
-  let after: Pick<StoredVersion, 'tenant_id' | 'wheel_game_id' | 'config_version'> = {
-    tenant_id: FIRST_ID,
-    wheel_game_id: FIRST_ID,
-    config_version: 0,
+  const first = { tenant_id: FIRST_ID, wheel_game_id: FIRST_ID, config_version: 0 }
+  const read = (after: typeof first) => versionPage(reader, after, PAGE)
+  for await (const row of rowsOf(read, first, (last) => last)) {
+    const fault = attempt(() => faultOfVersion(row))
+    tally.saw(fault === null ? null : `version ${row.config_version} of wheel ${row.wheel_game_id} ${fault}`)
   }
-  for (;;) {
-    const page = await versionPage(reader, after, PAGE)
-    for (const row of page) {
-      const fault = attempt(() => faultOfVersion(row))
-      tally.saw(
-        fault === null ? null : `version ${row.config_version} of wheel ${row.wheel_game_id} ${fault}`,
-      )
-    }
-    if (page.length < PAGE) return tally
-    after = page.at(-1)!
-  }
+  return tally
 }
 
 type Segment = { id: string; weight: number }
@@ -186,7 +193,7 @@ export async function checkSpins(reader: Reader, tenants: readonly string[]): Pr
     for (;;) {
       const page = await spinPage(reader, tenantId, after, PAGE)
       for (const run of runsOfOneSeed(page))
-        await checkRun(reader, tenantId, run, await tables.of(run[0]!.commit_hash), tallies)
+        await checkRun(reader, tenantId, run, await tables.of(tenantId, run[0]!.commit_hash), tallies)
       if (page.length < PAGE) break
       after = page.at(-1)!
     }
@@ -197,13 +204,13 @@ export async function checkSpins(reader: Reader, tenants: readonly string[]): Pr
 }
 
 /** Segments of commitments; most spins of a page share a few. */
-function makeTables(reader: Reader): { of(commit_hash: string): Promise<Segment[]> } {
+function makeTables(reader: Reader): { of(tenantId: string, commit_hash: string): Promise<Segment[]> } {
   const kept = new Map<string, Segment[]>()
   return {
-    async of(commit_hash) {
+    async of(tenantId, commit_hash) {
       const known = kept.get(commit_hash)
       if (known !== undefined) return known
-      const segments = segmentsOf(await committedConfig(reader, commit_hash))
+      const segments = segmentsOf(await committedConfig(reader, tenantId, commit_hash))
       if (kept.size >= 1_000) kept.clear()
       kept.set(commit_hash, segments)
       return segments
@@ -300,15 +307,11 @@ export async function checkRounds(reader: Reader, tenants: readonly string[]): P
   )
   const derived = new Tally('I27', 'Every shared spin with a revealed seed re-derives to the same segment.')
   for (const tenantId of tenants) {
-    for (let after = FIRST_ID; ; ) {
-      const page = await roundPage(reader, tenantId, after, PAGE)
-      for (const round of page) {
-        if (round.entries_root !== null) entries.saw(await faultOfEntries(reader, tenantId, round))
-        if (round.outcome !== null && (round.server_seed !== null || modeOf(round) === 'beacon'))
-          derived.saw(faultOfRound(round))
-      }
-      if (page.length < PAGE) break
-      after = page.at(-1)!.id
+    const read = (after: string) => roundPage(reader, tenantId, after, PAGE)
+    for await (const round of rowsOf(read, FIRST_ID, (last) => last.id)) {
+      if (round.entries_root !== null) entries.saw(await faultOfEntries(reader, tenantId, round))
+      const is_open_to_all = round.server_seed !== null || modeOf(round) === 'beacon'
+      if (round.outcome !== null && is_open_to_all) derived.saw(faultOfRound(round))
     }
   }
   return [entries, derived]

@@ -23,7 +23,11 @@ export async function newestSealedSeed(database: Database): Promise<SealedSeed |
   try {
     return await asAuditor(client, async () => {
       const { rows } = await client.query<SealedSeed>(
-        `select sealed_seed, game_id, seed_hash from fair_seeds where seed_status <> 'revealed' order by id desc limit 1`,
+        `select s.sealed_seed, s.game_id, s.seed_hash
+         from tenants t
+         cross join lateral (select id, sealed_seed, game_id, seed_hash from fair_seeds f
+                             where f.tenant_id = t.id and f.seed_status <> 'revealed' order by f.id desc limit 1) s
+         order by s.id desc limit 1`,
       )
       return rows[0]
     })
@@ -195,12 +199,17 @@ export type StoredCommitment = {
   jws: string
 }
 
-/** Commitments of all tenants after `commit_hash`, in order of their hash. */
-export function commitmentPage(reader: Reader, after: string, limit: number): Promise<StoredCommitment[]> {
+/** Commitments of a tenant after `commit_hash`, in order of their hash. */
+export function commitmentPage(
+  reader: Reader,
+  tenantId: string,
+  after: string,
+  limit: number,
+): Promise<StoredCommitment[]> {
   return reader.rows<StoredCommitment>(
     `select tenant_id, commit_hash, kind, game_id, holder, seq, doc, config, jws
-     from fair_commitments where commit_hash > $1 order by commit_hash limit $2`,
-    [after, limit],
+     from fair_commitments where tenant_id = $1 and commit_hash > $2 order by commit_hash limit $3`,
+    [tenantId, after, limit],
   )
 }
 
@@ -218,13 +227,18 @@ export type StoredSeed = {
   doc: string
 }
 
-/** Seeds of all tenants after `id`, each with the document that committed to it. */
-export function seedPage(reader: Reader, after: string, limit: number): Promise<StoredSeed[]> {
+/** Seeds of a tenant after `id`, each with the document that committed to it. */
+export function seedPage(
+  reader: Reader,
+  tenantId: string,
+  after: string,
+  limit: number,
+): Promise<StoredSeed[]> {
   return reader.rows<StoredSeed>(
     `select s.id, s.kind, s.game_id, s.user_id, s.holder, s.holder_salt, s.commit_hash, s.seq, s.seed_hash, s.server_seed, c.doc
      from fair_seeds s join fair_commitments c on c.tenant_id = s.tenant_id and c.commit_hash = s.commit_hash
-     where s.id > $1 order by s.id limit $2`,
-    [after, limit],
+     where s.tenant_id = $1 and s.id > $2 order by s.id limit $3`,
+    [tenantId, after, limit],
   )
 }
 
@@ -296,10 +310,14 @@ export function spinPage(
 }
 
 /** The config that a commitment binds. */
-export async function committedConfig(reader: Reader, commit_hash: string): Promise<string> {
+export async function committedConfig(
+  reader: Reader,
+  tenantId: string,
+  commit_hash: string,
+): Promise<string> {
   const [row] = await reader.rows<{ config: string }>(
-    'select config from fair_commitments where commit_hash = $1',
-    [commit_hash],
+    'select config from fair_commitments where tenant_id = $1 and commit_hash = $2',
+    [tenantId, commit_hash],
   )
   return row!.config
 }
