@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Room } from '@colyseus/core'
+import { type AuthContext, Room } from '@colyseus/core'
 import { Metadata } from '@colyseus/schema'
 import { z } from 'zod'
 import { isAnswer, makeAnswer, type Session } from '../../rooms/answer.ts'
 import { mistakesOf } from '../../rooms/guard.ts'
-import { briefly } from '../../rooms/identity.ts'
+import { briefly, makeOnAuth, sessionKey } from '../../rooms/identity.ts'
 import { Refusal } from '../../src/errors.ts'
 import { type Stage, startStage } from './wheel-stage.ts'
 
@@ -244,5 +244,54 @@ describe('finding the game that somebody asks for', () => {
       await assert.rejects(find(as('a'), 'broken'))
     }
     assert.deepEqual(asked, ['a/nothing', 'a/broken', 'a/nothing', 'a/broken'])
+  })
+})
+
+describe('coming in', () => {
+  const identity = {
+    tenantId: 't',
+    tenantCode: 'demo',
+    userId: 'ann',
+    roles: ['player' as const],
+    expiresAt: 9,
+  }
+  const onAuth = makeOnAuth({
+    auth: {
+      verify: async () => ({ ...identity, sessionId: 'mine', claims: { admin: true } }),
+      spectator: async () => ({ ...identity, userId: '', roles: ['spectator'] }),
+    },
+    report: () => {},
+    resolve: async () => ({ gameId: 'g', is_public: true }),
+  })
+  const context = { headers: new Headers({ 'user-agent': 'x'.repeat(999) }), ip: '10.0.0.9' } as AuthContext
+
+  it('H6 H17 leaves of the options what it reads and a key of its own, and answers with no claim but its own picks', async () => {
+    const options = {
+      game: 'G',
+      room_key: 'forged',
+      maxClients: 1,
+      roomId: 'x',
+      seed: 's',
+      tenantId: 'u',
+      sessionId: 'y',
+    }
+    const session = await onAuth('token', options, context)
+    assert.deepEqual(options, { game: 'G', room_key: 't/g/players' })
+    const picked = { ...identity, gameId: 'g', watches: false, ip: '10.0.0.9', userAgent: 'x'.repeat(300) }
+    assert.deepEqual(session, picked)
+    // A join that lost the race for a seat comes again with the same object.
+    assert.deepEqual(await onAuth('token', options, context), session)
+    assert.deepEqual(options, { game: 'G', room_key: 't/g/players' })
+  })
+
+  it('who watches gets a room of the spectators, with and without a token', async () => {
+    const watching = { game: 'G', spectate: true, tenant: 'demo' }
+    assert.equal((await onAuth('token', watching, context)).watches, true)
+    assert.equal((watching as { room_key?: string }).room_key, 't/g/watch')
+    const stranger = await onAuth('', { ...watching }, context)
+    assert.deepEqual(
+      [stranger.watches, sessionKey(stranger), sessionKey(identity)],
+      [true, undefined, 't/ann'],
+    )
   })
 })
