@@ -67,7 +67,7 @@ function Prize({ play, name }: { play: Play; name: string }) {
   return (
     <li class={`prize prize-${prize_status ?? 'none'}`}>
       <div class="prize-value" aria-hidden="true">
-        {display_value ?? '?'}
+        {display_value ?? <Lock />}
       </div>
       <div class="prize-text">
         <strong>{name}</strong>
@@ -87,6 +87,15 @@ function Prize({ play, name }: { play: Play; name: string }) {
         </a>
       )}
     </li>
+  )
+}
+
+function Lock() {
+  return (
+    <svg viewBox="0 0 24 24" aria-hidden="true">
+      <path d="M7 10V8a5 5 0 0 1 10 0v2" fill="none" stroke="currentColor" stroke-width="2.4" />
+      <rect x="4.5" y="10" width="15" height="10.5" rx="2.5" fill="currentColor" />
+    </svg>
   )
 }
 

@@ -92,7 +92,7 @@ async function storedFor(parts: { origin: string; size: number }) {
 
 /** The transcript with one digit of its secret (or, without one, of its context) changed. */
 export function tampered(text: string): string {
-  const at = /"serverSeed":"|"ctx":"[^"]*\|/.exec(text)
+  const at = /"serverSeed":"/.exec(text) ?? /"ctx":"[^"]*\|/.exec(text)
   if (at === null) return text
   const place = at.index + at[0].length
   const digit = text[place]!

@@ -50,7 +50,7 @@ export function MathPanel({ transcript }: { transcript: Transcript }) {
 }
 
 function Bar({ math: { segments, total, roll, index } }: { math: PickMath }) {
-  const colors = sliceColors(segments.map(() => ''))
+  const colors = sliceColors(segments.map(({ color }) => color))
   return (
     <figure class="bar">
       <svg viewBox="0 0 1000 70" preserveAspectRatio="none" aria-hidden="true">

@@ -15,7 +15,7 @@ export type PickMath = {
   from: number
   to: number
   index: number
-  segments: { label: string; weight: number; from: number }[]
+  segments: { label: string; color: string; weight: number; from: number }[]
 }
 
 /** How a wheel's or round's segment follows from the key. Undefined for other kinds and without the key. */
@@ -25,15 +25,20 @@ export function pickMath(transcript: Transcript): PickMath | undefined {
     const is_beacon = commit.doc.mode === 'beacon'
     const key = is_beacon ? beacon?.randomness : serverSeed
     if (!['wheel', 'mystery', 'round'].includes(commit.doc.kind) || key === undefined) return undefined
-    const given = config['segments'] as { id: string; label?: string; weight: number }[]
+    const given = config['segments'] as {
+      id: string
+      label?: string
+      color?: string | null
+      weight: number
+    }[]
     const weights = given.map(({ weight }) => weight)
     const source = { ...words(fromHex(key), ctx), trace: [] as { rejected: number; word: string | null }[] }
     const { roll } = weightedRoll(source as Parameters<typeof weightedRoll>[0], weights)
     const [draw] = source.trace
     const index = indexOfRoll(weights, roll)
     let from = 0
-    const segments = given.map(({ id, label, weight }) => {
-      const segment = { label: label ?? id, weight, from }
+    const segments = given.map(({ id, label, color, weight }) => {
+      const segment = { label: label ?? id, color: color ?? '', weight, from }
       from += weight
       return segment
     })

@@ -17,9 +17,8 @@ export async function sourceOf(input: string): Promise<Source> {
   const given = input.trim()
   if (given.startsWith('{')) return { text: given, is_ours: true }
   if (EVENT_ID.test(given)) return fetched(`${API}/verify/${encodeURIComponent(given)}`, true)
-  const url = URL.parse(given, location.href)
-  if (url === null || !/^https?:$/.test(url.protocol) || !/[/?]/.test(given))
-    throw new Error(say('verify.unreadable'))
+  const url = given.startsWith('/') ? URL.parse(given, location.href) : URL.parse(given)
+  if (url === null || !/^https?:$/.test(url.protocol)) throw new Error(say('verify.unreadable'))
   const event = url.searchParams.get('event')
   const address = event === null ? url.href : `${url.origin}${API}/verify/${encodeURIComponent(event)}`
   return fetched(address, url.origin === location.origin)

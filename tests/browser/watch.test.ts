@@ -1,0 +1,79 @@
+// The big screen in a real Chromium: no login, everything that happens on one wheel.
+import assert from 'node:assert/strict'
+import {
+  aPage,
+  aWheel,
+  DESK,
+  PHONE,
+  START_MS_MAX,
+  type Started,
+  sidewaysPx,
+  sliceUnderPointer,
+  stage,
+} from './server.ts'
+
+describe('the watch page', function () {
+  this.timeout(60_000)
+  let on: Started
+  const close: (() => Promise<void>)[] = []
+
+  before(async function () {
+    this.timeout(START_MS_MAX + 30_000)
+    const started = await stage()
+    if (typeof started === 'string') {
+      console.log(`      skipped: ${started}`)
+      return this.skip()
+    }
+    on = started
+  })
+  afterEach(async () => {
+    for (const end of close.splice(0)) await end()
+  })
+
+  async function visitor(options: Parameters<typeof aPage>[1] = {}) {
+    const made = await aPage(on, options)
+    close.push(made.close)
+    return made
+  }
+
+  it("K-03 a spectator without a token sees a player's spin turn, stop and enter the list", async () => {
+    const slug = await aWheel(on.server)
+    const [screen, player] = await Promise.all([visitor({ viewport: DESK }), visitor()])
+    const tokens: string[] = []
+    screen.page.on('request', (request) => {
+      const { authorization } = request.headers()
+      if (authorization !== undefined) tokens.push(authorization)
+    })
+    await screen.page.goto(`/watch?tenant=demo&game=${slug}`)
+    await screen.page.getByText('Waiting for the next spin').waitFor()
+    await player.page.goto(`/?wheel=${slug}`)
+    await player.page.getByRole('button', { name: 'Spin', exact: true }).click()
+    await player.page.locator('.outcome').waitFor()
+    const told = await player.page.locator('.outcome-text').innerText()
+
+    await screen.page.locator('.watch-name', { hasText: told }).waitFor()
+    assert.equal(await sliceUnderPointer(screen.page), told)
+    await screen.page
+      .getByRole('list', { name: 'Latest spins' })
+      .getByRole('listitem')
+      .filter({ hasText: told })
+      .waitFor()
+    await screen.page.getByText('1 players').waitFor()
+    await screen.page.getByText('1 watching').waitFor()
+    await screen.page.getByRole('status').filter({ hasText: told }).waitFor({ state: 'attached' })
+    assert.deepEqual(tokens, [])
+    assert.equal(await screen.page.getByRole('button', { name: 'Spin', exact: true }).count(), 0)
+  })
+
+  for (const viewport of [PHONE, DESK]) {
+    it(`K-10 the screen fits ${viewport.width} px and picks a live wheel by itself, without errors`, async () => {
+      const { page, faults } = await visitor({ viewport })
+      await page.goto('/watch')
+      await page.getByRole('img', { name: /Prize wheel/ }).waitFor()
+      await page.getByText('Committed in advance').waitFor()
+      await page.locator('.pill-live').waitFor()
+      assert.equal(await sidewaysPx(page), 0)
+      assert.deepEqual(faults, { console: [], foreign: [] })
+    })
+  }
+})
