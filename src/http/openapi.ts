@@ -57,7 +57,7 @@ export function makeOpenApi(routes: readonly Route[], version: string): object {
             scheme: 'bearer',
             bearerFormat: 'JWT',
             description:
-              'EdDSA, ES256 or RS256. Claims: sub, tenant, roles, iat, exp at most 24 hours later. `npm run token` or POST /api/v1/guest gives one.',
+              'EdDSA, ES256 or RS256. Claims: sub, tenant, roles, iat, exp at most 24 hours later. A token of role platform acts on tenants from outside: it may leave the tenant out, and has no right inside any. `npm run token` or POST /api/v1/guest gives one.',
           },
         },
       },

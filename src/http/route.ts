@@ -151,7 +151,10 @@ async function serve(each: Route, doors: Doors, request: Request, response: Resp
   try {
     allow(each, identity)
     const key = identity ? `${identity.tenantId}/${identity.userId}` : addressKey(ip)
-    if (identity) await limit('user', doors.rates.user, key, each.rate?.cost)
+    if (identity) {
+      const kind = identity.roles.includes('service') ? 'service' : 'user'
+      await limit(kind, doors.rates[kind], key, each.rate?.cost)
+    }
     if (each.rate) await limit(`${each.method} ${each.path}`, each.rate, key)
     const context = await contextOf(each, doors, request, response, { identity, actor, ip })
     const answer = await each.run(context)

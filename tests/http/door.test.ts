@@ -64,6 +64,15 @@ function probeRoutes(): Route[] {
     }),
     route({
       method: 'get',
+      path: '/api/v1/lying',
+      summary: 'Answer something else',
+      tags,
+      roles: 'anyone',
+      answer: z.strictObject({ x: z.int() }),
+      run: () => ({ x: 1, y: 2 }),
+    }),
+    route({
+      method: 'get',
       path: '/api/v1/limited',
       summary: 'Limited',
       tags,
@@ -483,6 +492,10 @@ describe('http: the door', () => {
       assert.deepEqual([unknown.status, unknown.body.code], [401, 'unauthorized'])
       assert.equal(unknown.headers.get('www-authenticate'), 'Bearer realm="livedraw"')
     })
+  })
+
+  it('P-53 an answer that is not what its schema says fails the test that asked for it', async () => {
+    await assert.rejects(http.ask('GET', '/api/v1/lying'), /does not answer what it describes/)
   })
 
   describe('limits', () => {

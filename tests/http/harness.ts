@@ -2,6 +2,7 @@
  * The HTTP door as the product has it, on a free port: real database, real keys, two clocks that tests move, two
  * tenants, a token for every role, and a bare socket for requests that no client library would send.
  */
+import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
@@ -91,6 +92,7 @@ export type RawAnswer = { status: number; headers: Record<string, string>; text:
 const WIDE: DefaultRates = {
   address: { points: 1_000_000, duration_s: 60 },
   user: { points: 1_000_000, duration_s: 60 },
+  service: { points: 1_000_000, duration_s: 60 },
   guest: { points: 1_000_000, duration_s: 60 },
 }
 
@@ -147,6 +149,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpHarness>
       ...(options.routes?.(parts) ?? []),
     ],
   }
+  const routes = allRoutes(deps)
   const application = express()
   makeHttp(deps)(application)
   const http = createServer(application)
@@ -163,7 +166,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpHarness>
     clock,
     tokenClock,
     state,
-    routes: allRoutes(deps),
+    routes,
     tenant,
     other,
     tokenKey,
@@ -174,7 +177,11 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpHarness>
       const roles = typeof role === 'string' ? [role] : role
       return (await tokens.sign({ sub: sub ?? `${roles.join('-')}-1`, tenant: code, roles, ttl_s })).token
     },
-    ask: (method, path, asked = {}) => ask(url, method, path, asked),
+    async ask(method, path, asked = {}) {
+      const answer = await ask(url, method, path, asked)
+      assertShape(routes, method, path, answer)
+      return answer
+    },
     raw: (bytes, until = 1, timeout_ms = 5_000) => rawExchange(port, bytes, until, timeout_ms),
     requestText: (method, path, asked = {}) => requestText(port, method, path, asked),
     async close() {
@@ -184,6 +191,20 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpHarness>
       await db.drop()
     },
   }
+}
+
+/** Every successful answer of every test is held against the schema that the document shows for it. */
+function assertShape(routes: readonly Route[], method: string, path: string, { status, body }: Answer): void {
+  if (status < 200 || status > 299 || method === 'HEAD') return
+  const bare = path.split('?')[0]!
+  const found = routes.find(
+    (each) =>
+      each.method === method.toLowerCase() &&
+      new RegExp(`^${each.path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(bare),
+  )
+  if (found?.answer === undefined) return
+  const result = found.answer.safeParse(body)
+  assert.ok(result.success, `${method} ${path} does not answer what it describes: ${result.error}`)
 }
 
 function headersOf({ token, json, text, headers }: Asked): Record<string, string> {

@@ -451,6 +451,28 @@ describe('http: admin resources', () => {
       assert.equal(first.is_demo, true)
     })
 
+    it('S1-01 ten processes that make one tenant at once make one', async () => {
+      const input = { tenant_code: 'raced', tenant_name: 'Raced' }
+      const made = await Promise.all(
+        Array.from({ length: 10 }, () => createTenant(http.app, http.directory, input)),
+      )
+      assert.equal(new Set(made.map((each) => each.id)).size, 1)
+      const rows = await http.database.query(`select 1 from tenants where tenant_code = 'raced'`)
+      assert.equal(rows.length, 1)
+      assert.deepEqual(await checkChain(http.app, made[0]!.id), { rows: 2, broken: null })
+    })
+
+    it('S2-56 ten requests with one key at once make one tenant', async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, () =>
+          aTenant({ tenant_code: 'raced-http' }, { 'idempotency-key': 'raced-http' }),
+        ),
+      )
+      const made = answers.filter((each) => each.status === 201)
+      assert.equal(new Set(made.map((each) => each.text)).size, 1)
+      for (const each of answers) assert.ok([201, 409].includes(each.status), each.text)
+    })
+
     const twins = [
       'Acme',
       'ACME',
