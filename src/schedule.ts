@@ -72,39 +72,45 @@ function shift(date: LocalDate, days: number): LocalDate {
   return dateOf(Date.UTC(date.year, date.month - 1, date.day) + days * DAY_MS)
 }
 
-/**
- * The instant of a local wall time. A time that the clocks skip becomes the first instant after the gap; of a
- * time that happens twice the first is taken.
- */
-function instantOf(date: LocalDate, second_of_day: number, time_zone: string): Date {
-  const wall = Date.UTC(date.year, date.month - 1, date.day) + second_of_day * 1000
-  const offsetAt = (utc_ms: number) => {
-    const local = localOf(new Date(utc_ms), time_zone)
-    return (
-      Date.UTC(local.year, local.month - 1, local.day) +
-      local.second_of_day * 1000 -
-      Math.floor(utc_ms / 1000) * 1000
-    )
-  }
-  const before = offsetAt(wall - DAY_MS)
-  const after = offsetAt(wall + DAY_MS)
-  for (const offset of [before, after]) {
-    const candidate = wall - offset
-    if (offsetAt(candidate) === offset) return new Date(candidate)
-  }
-  // Skipped by a jump forward: with the offset before the jump the wall time lies behind the gap by as much.
-  return new Date(gapEnd(wall - after, wall - before, time_zone, after))
+/** How far the wall clock of a time zone is ahead of UTC at an instant, in milliseconds. */
+function offsetAt(utc_ms: number, time_zone: string): number {
+  const local = localOf(new Date(utc_ms), time_zone)
+  return (
+    Date.UTC(local.year, local.month - 1, local.day) +
+    local.second_of_day * 1000 -
+    Math.floor(utc_ms / 1000) * 1000
+  )
 }
 
-/** The first instant at which the new offset holds, by bisection between two instants around the jump. */
-function gapEnd(low_ms: number, high_ms: number, time_zone: string, offset_after: number): number {
+/**
+ * The instants of a local wall time, in order: one, or two when the clocks go back over it. A time that the clocks
+ * skip becomes the first instant after the gap.
+ */
+function instantsOf(date: LocalDate, second_of_day: number, time_zone: string): Date[] {
+  const wall = Date.UTC(date.year, date.month - 1, date.day) + second_of_day * 1000
+  const before = offsetAt(wall - DAY_MS, time_zone)
+  const after = offsetAt(wall + DAY_MS, time_zone)
+  const found = [...new Set([before, after])]
+    .filter((offset) => offsetAt(wall - offset, time_zone) === offset)
+    .map((offset) => new Date(wall - offset))
+  if (found.length > 0) return found
+  // Skipped by a jump forward: with the offset before the jump the wall time lies behind the gap by as much.
+  return [new Date(jumpBetween(wall - after, wall - before, time_zone))]
+}
+
+/** The first of them: where a day begins, and where a person would look first. */
+function instantOf(date: LocalDate, second_of_day: number, time_zone: string): Date {
+  return instantsOf(date, second_of_day, time_zone)[0]!
+}
+
+/** The first instant after a jump of the clocks that lies between two instants, by bisection. */
+function jumpBetween(low_ms: number, high_ms: number, time_zone: string): number {
   let low = Math.min(low_ms, high_ms)
   let high = Math.max(low_ms, high_ms)
+  const offset_after = offsetAt(high, time_zone)
   while (high - low > 1000) {
     const middle = low + Math.floor((high - low) / 2000) * 1000
-    const local = localOf(new Date(middle), time_zone)
-    const offset = Date.UTC(local.year, local.month - 1, local.day) + local.second_of_day * 1000 - middle
-    if (offset === offset_after) high = middle
+    if (offsetAt(middle, time_zone) === offset_after) high = middle
     else low = middle
   }
   return high
@@ -152,11 +158,25 @@ export function nextOpening(schedule: Schedule, now: Date, time_zone: string): D
   if (isOpen(schedule, start, time_zone)) return start
   const from = schedule.valid_from_time ? secondsOf(schedule.valid_from_time) : 0
   const today = localOf(start, time_zone)
-  for (let day = 0; day <= 8; day++) {
-    const candidate = instantOf(shift(today, day), from, time_zone)
-    if (candidate > start && isOpen(schedule, candidate, time_zone)) return candidate
+  for (let day = 0; day <= DAYS_AHEAD_MAX; day++) {
+    const candidates = openingsOf(shift(today, day), from, time_zone)
+    const next = candidates.find((each) => each > start && isOpen(schedule, each, time_zone))
+    if (next !== undefined) return next
   }
   return null
+}
+
+/** A window of one weekday that the clocks skip this week comes again the next. */
+const DAYS_AHEAD_MAX = 15
+
+/** Where a window can begin on a day: at its start, and where the clocks jump into it. */
+function openingsOf(date: LocalDate, from: number, time_zone: string): Date[] {
+  const starts = instantsOf(date, from, time_zone)
+  const begin_ms = instantOf(date, 0, time_zone).getTime()
+  const end_ms = instantOf(shift(date, 1), 0, time_zone).getTime()
+  if (offsetAt(begin_ms, time_zone) === offsetAt(end_ms, time_zone)) return starts
+  const jump = new Date(jumpBetween(begin_ms, end_ms, time_zone))
+  return [...starts, jump].sort((a, b) => a.getTime() - b.getTime())
 }
 
 function daySet(days: readonly number[] | null | undefined): ReadonlySet<number> {

@@ -176,11 +176,9 @@ export const LANDING_LEAD_MS = 150
  */
 export function landingOf(roll: number, total: number, starts_at: Date, duration_ms: number): Landing {
   const turned = 360 * (1 - (roll + 0.5) / total)
-  return {
-    starts_at: starts_at.toISOString(),
-    duration_ms,
-    angle: Math.round((360 * TURNS + turned) * 1000) / 1000,
-  }
+  // Nine places: coarser ones would move the pointer off the narrowest segment, which is a billionth of the wheel.
+  const angle = Math.round((360 * TURNS + turned) * 1e9) / 1e9
+  return { starts_at: starts_at.toISOString(), duration_ms, angle }
 }
 
 /** What is left to give. Changed by `awardOf` as a batch goes on; the caller holds the rows' locks. */
