@@ -51,6 +51,7 @@ export function makeOpenApi(routes: readonly Route[], version: string): object {
       servers: [{ url: '/' }],
       security: [{ bearer: [] }],
       components: {
+        examples: exampleProblems(),
         securitySchemes: {
           bearer: {
             type: 'http',
@@ -161,12 +162,17 @@ export function codesOf(each: Route): ErrorCode[] {
   return [...new Set(codes)]
 }
 
+/** Each code has its example once: three dozen routes times a dozen codes would be most of the document. */
 function examplesOf(codes: readonly ErrorCode[]) {
+  return Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }]))
+}
+
+function exampleProblems() {
+  const request_id = '0192f0c1-6c1b-7a52-b9a4-0d6a3c7e9f10'
   return Object.fromEntries(
-    codes.map((code) => {
-      const { status, title } = ERRORS[code]
-      const request_id = '0192f0c1-6c1b-7a52-b9a4-0d6a3c7e9f10'
-      return [code, { value: { type: problemType(code), title, status, detail: title, code, request_id } }]
+    Object.entries(ERRORS).map(([code, { status, title }]) => {
+      const value = { type: problemType(code), title, status, detail: title, code, request_id }
+      return [code, { summary: title, value }]
     }),
   )
 }
