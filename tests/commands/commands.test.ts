@@ -11,6 +11,8 @@ import { jwtVerify } from 'jose'
 import pg from 'pg'
 import { checkClock, checkNode } from '../../src/commands/doctor.ts'
 import { standing } from '../../src/db/embedded/postmaster.ts'
+import { startEmbedded } from '../../src/db/embedded.ts'
+import { migrate } from '../../src/db/migrate.ts'
 import { makeTokens, OWN_AUDIENCE, OWN_ISSUER } from '../../src/http/tokens.ts'
 import { loadTokenKey } from '../../src/keyfiles.ts'
 import { emptyDatabase } from '../db/cluster.ts'
@@ -154,6 +156,22 @@ describe('commands', function () {
   })
 
   describe('audit', () => {
+    it('beside a running server it uses that server’s PostgreSQL and leaves it running', async () => {
+      const embedded = await startEmbedded({ dataDir: dir, log: () => {} })
+      try {
+        await migrate(embedded.url)
+        const refused = await run('audit')
+        assert.equal(refused.status, 1, 'a PostgreSQL whose server is not ready is nobody’s to use')
+        assert.match(refused.stderr, /already runs on/)
+        pretendServer('http://127.0.0.1:1')
+        const audited = await run('audit')
+        assert.equal(audited.status, 0, audited.stderr)
+        assert.equal(standing(embedded.dataDir).kind, 'running')
+      } finally {
+        await embedded.stop()
+      }
+    })
+
     it('a database without a schema is a sentence and not a clean report', async () => {
       const database = await emptyDatabase()
       const { status, stderr } = await run('audit', [], { DATABASE_URL: database.url })
