@@ -157,7 +157,9 @@ describe('the play page', function () {
     const line = await aLine(on.server)
     close.push(async () => line.close())
     const { page } = await player({ reducedMotion: 'reduce', baseURL: line.url })
+    const rotated = page.waitForResponse(/seed-pair\/rotate/)
     await open(page, slug)
+    await rotated
     const { token } = JSON.parse(await page.evaluate<string>("sessionStorage.getItem('livedraw.guest')"))
     line.mute()
     await spinButton(page).click()

@@ -109,6 +109,7 @@ export type Game = {
 type PendingSpin = { wheel: string; user_id: string; request_id: string; client_entropy: string }
 const PENDING_KEY = 'livedraw.pending-spin'
 const RESEND_MS = 2_000
+const SEED_WAIT_MS_MAX = 3_000
 /** What the list of own spins shows; a wallet page will show all. */
 const SPINS_SHOWN_MAX = 50
 
@@ -285,7 +286,9 @@ export function makeGame(tenant: string, wheel: string): Game {
 
   async function bringOwnSeedIfNeeded() {
     const client_seed = get().pair?.current.client_seed
-    if (client_seed === undefined || client_seed === '-') await bringOwnSeed()
+    if (client_seed !== undefined && client_seed !== '-') return
+    // A spin carries entropy of its own in any case; nobody waits long for the better half of it.
+    await Promise.race([bringOwnSeed(), new Promise((resolve) => setTimeout(resolve, SEED_WAIT_MS_MAX))])
   }
 
   function resend() {

@@ -95,10 +95,8 @@ export function connectLive(
   async function join(): Promise<Room> {
     const bearer = await token()
     if (bearer !== undefined) client.auth.token = bearer
-    const kept = seat
-    seat = undefined
-    if (kept !== undefined && Date.now() - kept.lost_at_ms < SEAT_KEPT_MS) {
-      const back = await within(client.reconnect(kept.token), JOIN_MS_MAX).catch(() => undefined)
+    if (seat !== undefined && Date.now() - seat.lost_at_ms < SEAT_KEPT_MS) {
+      const back = await within(client.reconnect(seat.token), JOIN_MS_MAX).catch(() => undefined)
       if (back !== undefined) return back
     }
     return within(client.joinOrCreate(room_name, options), JOIN_MS_MAX)
@@ -123,6 +121,7 @@ export function connectLive(
 
   function watch(joined: Room) {
     room = joined
+    seat = undefined
     joined.reconnection.enabled = false
     let is_first = true
     let is_scheduled = false
