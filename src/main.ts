@@ -214,7 +214,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   if (embedded) {
     writeFileSync(
       serverFile,
-      `${JSON.stringify({ pid: process.pid, url: base, started_at: new Date().toISOString() })}\n`,
+      `${JSON.stringify({ pid: process.pid, url: base, started_at: systemClock.now().toISOString() })}\n`,
     )
     steps.push({ name: 'server file', stop: async () => rmSync(serverFile, { force: true }) })
   }
