@@ -21,6 +21,8 @@ COPY scripts/ scripts/
 COPY migrations/ migrations/
 COPY src/ src/
 COPY rooms/ rooms/
+# The page of error codes is made from docs/errors.md.
+COPY docs/ docs/
 COPY --from=pages /app/dist-client/ dist-client/
 # Nothing of the program is writable for the user that runs it.
 RUN mkdir /data && chown node:node /data
