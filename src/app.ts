@@ -48,22 +48,24 @@ export function makeApp({ database, clock, keys, report }: AppOptions): App {
   const allFollowers: ((event: GameEvent) => void)[] = []
   const logFollowers: ((tenantId: string) => void)[] = []
 
+  /** Publication is a nudge and the table is the truth, so a follower that fails harms itself alone. */
+  function tell(follower: () => void): void {
+    try {
+      follower()
+    } catch (error) {
+      report('follower', error)
+    }
+  }
+
   function publish(events: readonly GameEvent[]): void {
-    for (const event of events) for (const follower of allFollowers) follower(event)
+    for (const event of events) for (const follower of allFollowers) tell(() => follower(event))
     for (const [topic, group] of byGame(events)) {
-      for (const follower of followers.get(topic) ?? []) {
-        // Publication is a nudge and the table is the truth, so a follower that fails harms itself alone.
-        try {
-          follower(group)
-        } catch (error) {
-          report('follower', error)
-        }
-      }
+      for (const follower of followers.get(topic) ?? []) tell(() => follower(group))
     }
   }
 
   function logged(tenantId: string): void {
-    for (const follower of logFollowers) follower(tenantId)
+    for (const follower of logFollowers) tell(() => follower(tenantId))
   }
 
   const runner = makeRunner({ database, now: () => clock.now(), publish, logged, keys })

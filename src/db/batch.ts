@@ -2,7 +2,7 @@
  * Group commit: requests that arrive while a lane is busy become its next transaction. No timer, so a lone
  * request waits for nobody; under load one commit serves up to 256. Measured beside its baselines in `bench/`.
  */
-import { Refusal } from '../errors.ts'
+import { isUnavailable, Refusal } from '../errors.ts'
 
 /** What a batch says about one of its members. A refusal of one member leaves the others alone. */
 export type Verdict<O> = { answer: O } | { refusal: Refusal }
@@ -70,14 +70,14 @@ export function makeBatcher<I, O>(options: BatchOptions<I, O>): Batcher<I, O> {
     if (taken === undefined) return
     lane.busy = true
     try {
-      await settle(taken.tenantId, taken.members)
+      await settle(lane, taken.tenantId, taken.members)
     } finally {
       lane.busy = false
       schedule(lane)
     }
   }
 
-  async function settle(tenantId: string, members: Waiting<I, O>[]): Promise<void> {
+  async function settle(lane: Lane<I, O>, tenantId: string, members: Waiting<I, O>[]): Promise<void> {
     counts.batches++
     counts.items += members.length
     let verdicts: Verdict<O>[]
@@ -88,10 +88,11 @@ export function makeBatcher<I, O>(options: BatchOptions<I, O>): Batcher<I, O> {
       )
       if (verdicts.length !== members.length) throw new Error('a batch must answer each of its members')
     } catch (error) {
+      if (isUnavailable(error)) return giveUp(lane, members, error)
       if (members.length === 1) return members[0]!.reject(error)
       // One bad member must not harm the others: nothing was written, so each is run alone.
       counts.singly += members.length
-      for (const member of members) await settle(tenantId, [member])
+      for (const member of members) await settle(lane, tenantId, [member])
       return
     }
     members.forEach((member, i) => {
@@ -99,6 +100,14 @@ export function makeBatcher<I, O>(options: BatchOptions<I, O>): Batcher<I, O> {
       if ('answer' in verdict) member.resolve(verdict.answer)
       else member.reject(verdict.refusal)
     })
+  }
+
+  /** A database that cannot serve one cannot serve the next: whoever waits behind would wait as long again. */
+  function giveUp(lane: Lane<I, O>, members: Waiting<I, O>[], error: unknown): void {
+    const waiting = [...lane.queues.values()].flat()
+    lane.queues.clear()
+    counts.waiting -= waiting.length
+    for (const member of [...members, ...waiting]) member.reject(error)
   }
 
   return {

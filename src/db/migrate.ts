@@ -11,11 +11,13 @@ const LOCK = 5_240_018
 export class SchemaAheadError extends Error {}
 
 /**
- * Applies what is missing, in order, each file in its own transaction. A second process waits for the lock and
+ * Applies what is missing, in order and in one transaction: all of it or nothing. A second process waits for the lock and
  * then finds nothing to do. Throws SchemaAheadError when the database knows a migration that this version lacks.
  */
 export async function migrate(url: string, log: (message: string) => void = () => {}): Promise<void> {
   const client = new pg.Client({ connectionString: url, application_name: 'livedraw-migrate' })
+  // A lost connection fails the statement that runs; without a listener it would end the process as well.
+  client.on('error', () => {})
   await client.connect()
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK])

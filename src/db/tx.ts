@@ -3,7 +3,8 @@
  * commits and only then tells. Nothing outside this file begins a transaction for a use case.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import type { PoolClient } from 'pg'
+import pg, { type PoolClient } from 'pg'
+import { isUnavailable } from '../errors.ts'
 import { jcs } from '../fairness/canonical.ts'
 import type { FairKeys } from '../proofs/keys.ts'
 import { type AuditEntry, append, type FairEvent, type LoggedFairEvent, type PendingEvent } from './append.ts'
@@ -136,24 +137,28 @@ export function makeRunner({ database, now, publish, logged: grown, keys }: Runn
   async function attempt<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I): Promise<O> {
     const client = await database.connect()
     let broken: Error | undefined
+    let tell: (() => void) | undefined
     try {
       await client.query(beginText(actor.tenantId))
       const tx = new RunningTx(client, actor, now(), keys)
       const answer = await useCase(tx, input)
       const { events, logged } = await tx.flush()
-      await client.query('commit')
-      if (events.length > 0) publish(events)
-      if (logged.length > 0) grown(actor.tenantId)
-      tx.tell(logged)
+      const { command } = await client.query('commit')
+      // A statement that failed and was caught leaves a transaction that commits to nothing.
+      if (command !== 'COMMIT')
+        throw new Error('the transaction was rolled back by a failure that was hidden')
+      tell = () => {
+        if (events.length > 0) publish(events)
+        if (logged.length > 0) grown(actor.tenantId)
+        tx.tell(logged)
+      }
       return answer
     } catch (error) {
-      // A connection whose rollback fails is in an unknown state and must not be lent again.
-      await client.query('rollback').catch((failure: Error) => {
-        broken = failure
-      })
+      broken = await rolledBack(client, error)
       throw error
     } finally {
       client.release(broken)
+      tell?.()
     }
   }
 
@@ -171,6 +176,18 @@ export function makeRunner({ database, now, publish, logged: grown, keys }: Runn
       }
     },
   }
+}
+
+/**
+ * Rolls back, or says why the connection must not be lent again. Behind a statement that got no answer a rollback
+ * would wait as long once more; ending the connection rolls back too.
+ */
+async function rolledBack(client: PoolClient, error: unknown): Promise<Error | undefined> {
+  if (isUnavailable(error) && !(error instanceof pg.DatabaseError)) return error as Error
+  return client.query('rollback').then(
+    () => undefined,
+    (failure: Error) => failure,
+  )
 }
 
 /**
