@@ -124,7 +124,8 @@ describe('abuse of a wheel room', () => {
         ),
       )
       const spun = outcomes.filter((outcome) => outcome === 'spun').length
-      assert.ok(spun >= 10 && spun <= 15, `${spun} of 30 ran`)
+      // With a bucket for each tab all thirty would run; what comes back meanwhile depends on the machine.
+      assert.ok(spun >= 10 && spun < 25, `${spun} of 30 ran`)
       await Promise.all(tabs.map((tab) => tab.leave()))
     })
 
@@ -246,15 +247,31 @@ describe('abuse of a wheel room', () => {
     }).timeout(30_000 + MESSAGE_COUNT)
 
     it('a flood of results is announced ten a tick at most, each after the patch that holds it', async () => {
-      await stage.grant('busy', 300)
       const watcher = await joinRaw(stage.running, 'wheel', {
         game: 'summer',
         tenant: 'demo',
         spectate: true,
       })
-      const client = await stage.play('busy')
-      await Promise.all(Array.from({ length: 300 }, () => client.request('spin', { request_id: aRequest() })))
-      const newest = (await stage.results(wheelId))[0]!.spin_id
+      await until('the state', () => watcher.byCode(Protocol.ROOM_STATE).length > 0)
+      // One batch of the write path: committed together, announced together.
+      const ids = Array.from(
+        { length: 50 },
+        (_, i) => `00000000-0000-7000-8000-${String(i).padStart(12, '0')}`,
+      )
+      const newest = ids[ids.length - 1]!
+      await stage.inTenant(async (tx) => {
+        for (const spin_id of ids) {
+          const data = {
+            spin_id,
+            player: 'p',
+            segment: 1,
+            reward_slug: 'none',
+            reward_label: 'Try again',
+            won: false,
+          }
+          tx.emit({ gameId: wheelId, type: 'wheel.spun', data })
+        }
+      })
       const isSpun = (data: Buffer) => data[0] === Protocol.ROOM_DATA && data.includes('spun')
       await until('the newest to be announced', () =>
         watcher.frames.some(({ data }) => isSpun(data) && data.includes(newest)),
@@ -264,14 +281,16 @@ describe('abuse of a wheel room', () => {
         if (data[0] === Protocol.ROOM_STATE_PATCH) runs.push(0)
         else if (isSpun(data)) runs[runs.length - 1]! += 1
       }
-      assert.ok(Math.max(...runs) === 10, `${runs}`)
+      assert.deepEqual(
+        runs.filter((run) => run > 0),
+        [10],
+      )
       const announced_at = watcher.frames.findIndex(({ data }) => isSpun(data) && data.includes(newest))
       const patched_at = watcher.frames.findIndex(
         ({ data }) => data[0] === Protocol.ROOM_STATE_PATCH && data.includes(newest),
       )
       assert.ok(patched_at >= 0 && patched_at < announced_at)
       watcher.destroy()
-      await client.leave()
     })
   })
 })

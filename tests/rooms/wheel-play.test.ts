@@ -110,8 +110,8 @@ describe('playing in wheel rooms', () => {
     const client = await stage.play('bob')
     const told: any[] = []
     client.onMessage('phase', (message: unknown) => told.push(message))
-    const paused_at = performance.now()
     await stage.setStatus('summer', 'paused')
+    const paused_at = performance.now()
     const refusal = await refusalOf(client.request('spin', { request_id: aRequest() }))
     assert.deepEqual([refusal.code, refusal.message], ['wheel_paused', 'This wheel is paused.'])
     await until('the state to say so', () => client.state.phase === 'paused')
