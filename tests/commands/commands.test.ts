@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { jwtVerify } from 'jose'
 import pg from 'pg'
@@ -13,9 +14,11 @@ import { checkClock, checkNode } from '../../src/commands/doctor.ts'
 import { standing } from '../../src/db/embedded/postmaster.ts'
 import { startEmbedded } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
+import { openPool } from '../../src/db/pool.ts'
 import { makeTokens, OWN_AUDIENCE, OWN_ISSUER } from '../../src/http/tokens.ts'
 import { loadTokenKey } from '../../src/keyfiles.ts'
-import { emptyDatabase } from '../db/cluster.ts'
+import { emptyDatabase, testDatabase } from '../db/cluster.ts'
+import { dumpSchema } from '../db/schema-dump.ts'
 import { storyFairnessKey } from './story.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -142,6 +145,42 @@ describe('commands', function () {
       assert.ok(!ahead.stderr.includes('    at '), 'a sentence for a person has no stack')
       await database.drop()
     })
+
+    for (const after_ms of [0, 15, 40, 80]) {
+      it(`F13 killed ${after_ms} ms after it connected, a second run completes the same schema`, async () => {
+        const [half, whole] = [await emptyDatabase(), await testDatabase()]
+        const watcher = openPool(half.url, () => {})
+        const reference = openPool(whole.url, () => {})
+        try {
+          const env = { PATH: process.env['PATH'], DATA_DIR: dir, DATABASE_URL: half.url }
+          const child = spawn(process.execPath, ['src/commands/migrate.ts'], {
+            cwd: ROOT,
+            env,
+            stdio: 'ignore',
+          })
+          const ended = new Promise((resolve) => child.once('close', resolve))
+          const hasConnected = async () => {
+            const rows = await watcher.query(
+              `select from pg_stat_activity where application_name = 'livedraw-migrate' and datname = current_database()`,
+            )
+            return rows.length > 0
+          }
+          while (child.exitCode === null && !(await hasConnected())) await sleep(2)
+          await sleep(after_ms)
+          child.kill('SIGKILL')
+          await ended
+
+          const second = await run('migrate', [], { DATABASE_URL: half.url })
+          assert.equal(second.status, 0, second.stderr)
+          assert.equal(await dumpSchema(watcher), await dumpSchema(reference))
+        } finally {
+          await watcher.end()
+          await reference.end()
+          await half.drop()
+          await whole.drop()
+        }
+      })
+    }
 
     it('without DATABASE_URL it starts the embedded PostgreSQL and stops it again; the audit does the same', async () => {
       const migrated = await run('migrate')
