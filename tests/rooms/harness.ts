@@ -54,7 +54,15 @@ export async function startGuarded(
         req.on('data', (chunk: Buffer) => {
           bytes += chunk.length
         })
-        req.on('end', () => void res.json({ bytes, address: req.headers['x-real-ip'] }))
+        req.on(
+          'end',
+          () =>
+            void res.json({
+              bytes,
+              address: req.headers['x-real-ip'],
+              claimed: req.headers['x-forwarded-for'] ?? null,
+            }),
+        )
       })
     },
   })
