@@ -159,6 +159,7 @@ const en = {
   'fair.checkpoint_kept':
     '{size} events. Kept in this browser, so that the log cannot be rewritten for you unseen.',
   'fair.checkpoint_none': 'None received yet.',
+  'fair.round': 'Commitment of shared spin #{no}',
   'fair.error': 'The commitments could not be loaded.',
   'fair.none': 'The commitments appear as soon as this wheel is open.',
 

@@ -11,6 +11,7 @@ import {
   type Started,
   sidewaysPx,
   sliceUnderPointer,
+  smallTargets,
   stage,
   whenWheelStops,
 } from './server.ts'
@@ -216,6 +217,7 @@ describe('the play page', function () {
         await page.getByRole('tab', { name }).click()
         await page.getByRole('tabpanel', { name }).waitFor()
         assert.equal(await sidewaysPx(page), 0, `${name} is too wide`)
+        assert.deepEqual(await smallTargets(page), [])
       }
       await page.getByRole('region', { name: 'Next commitment' }).getByText('Checked here').waitFor()
       assert.deepEqual(faults, { console: [], foreign: [] })

@@ -233,6 +233,14 @@ export async function sliceUnderPointer(page: Page): Promise<string> {
   return page.evaluate<string>(SLICE_UNDER_POINTER)
 }
 
+/** What can be pressed and is smaller than a thumb, whatever an animation makes of it just now. The skip link is for keyboards, hidden inputs have their label. */
+const SMALL_TARGETS = `[...document.querySelectorAll('a:not(.skip), button, input:not(.sr-only), textarea')]
+  .filter((it) => it.getClientRects().length > 0 && it.offsetHeight < 44)
+  .map((it) => it.textContent || it.id)`
+
+/** The names of targets that are lower than 44 px. */
+export const smallTargets = (page: Page): Promise<string[]> => page.evaluate<string[]>(SMALL_TARGETS)
+
 const STOPS_AT = `(() => {
   const turning = document.querySelector('.wheel-disc')?.getAnimations()[0]
   if (turning?.playState !== 'running' || !(turning.currentTime > 0)) return null

@@ -3,7 +3,17 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
-import { aPage, aWheel, DESK, PHONE, START_MS_MAX, type Started, sidewaysPx, stage } from './server.ts'
+import {
+  aPage,
+  aWheel,
+  DESK,
+  PHONE,
+  START_MS_MAX,
+  type Started,
+  sidewaysPx,
+  stage,
+  type TestServer,
+} from './server.ts'
 
 const answer = (page: Page) => page.locator('.answer-title')
 
@@ -12,7 +22,6 @@ describe('the verify page', function () {
   let on: Started
   /** A transcript of a spin whose seed is revealed. */
   let event_id = ''
-  let told = ''
   let transcript = ''
   const close: (() => Promise<void>)[] = []
 
@@ -30,6 +39,8 @@ describe('the verify page', function () {
       return this.skip()
     }
     on = started
+    event_id = await aRevealedSpin(on.server)
+    transcript = await (await fetch(`${on.server.url}/api/v1/verify/${event_id}`)).text()
   })
   afterEach(async () => {
     for (const end of close.splice(0)) await end()
@@ -41,10 +52,9 @@ describe('the verify page', function () {
     await page.goto(`/?wheel=${slug}`)
     await page.getByRole('button', { name: 'Spin', exact: true }).click()
     await page.locator('.outcome').waitFor()
-    told = await page.locator('.outcome-text').innerText()
+    const told = await page.locator('.outcome-text').innerText()
     await page.getByRole('link', { name: 'Was this fair?' }).click()
     await answer(page).filter({ hasText: 'PENDING' }).waitFor()
-    event_id = new URL(page.url()).searchParams.get('event')!
 
     await page.goBack()
     await page.getByRole('tab', { name: 'Fairness' }).click()
@@ -69,7 +79,6 @@ describe('the verify page', function () {
       (await page.getByRole('region', { name: 'From bytes to the segment' }).innerText()).includes(told),
     )
     assert.deepEqual(faults, { console: [], foreign: [] })
-    transcript = await (await fetch(`${on.server.url}/api/v1/verify/${event_id}`)).text()
   })
 
   it('S0-32 a stranger pastes an id or a link, without a token', async () => {
@@ -167,3 +176,27 @@ describe('the verify page', function () {
     })
   }
 })
+
+/** A spin of a new guest on a new wheel, whose seed is revealed. Returns its id. */
+async function aRevealedSpin(server: TestServer): Promise<string> {
+  const slug = await aWheel(server)
+  const send = async (token: string, path: string, body: unknown): Promise<any> => {
+    const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
+    const answer = await fetch(`${server.url}/api/v1${path}`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    })
+    assert.ok(answer.ok, `${path}: ${answer.status}`)
+    return answer.json()
+  }
+  const { token } = await send('', '/guest', { tenant: 'demo' })
+  await send(token, `/wheels/${slug}/visits`, {})
+  await send(token, '/fairness/seed-pair/rotate', { wheel: slug, client_seed: 'made-after-it' })
+  const { spin_id } = await send(token, `/wheels/${slug}/spins`, {
+    request_id: 'r-1',
+    client_entropy: 'c0ffee00c0ffee00',
+  })
+  await send(token, '/fairness/seed-pair/rotate', { wheel: slug, client_seed: 'another-one' })
+  return spin_id
+}

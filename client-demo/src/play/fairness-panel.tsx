@@ -9,6 +9,9 @@ import { count, numberText, say } from '../strings.ts'
 import type { Game, GameState, MySpin, Revealed } from './game.ts'
 import { verifyAddress } from './play-wheel.tsx'
 
+/** While a shared spin runs, the room's trust label is that of the spin. */
+const RUNNING = new Set(['open', 'closed', 'drawn'])
+
 const CLIENT_SEED = /^[A-Za-z0-9_-]{8,64}$/
 
 export function FairnessPanel({ game, state }: { game: Game; state: GameState }) {
@@ -64,7 +67,15 @@ export function FairnessPanel({ game, state }: { game: Game; state: GameState })
         <h3>{say('fair.checkpoint')}</h3>
         <CheckpointLine checkpoint={view?.checkpoint ?? ''} />
       </section>
-      <Trust label={view?.trust ?? ''} />
+      {/* Each spin of this page carries bytes of the player's own (fair-1.md section 8). */}
+      <Trust label="commit" />
+      {view?.round != null && RUNNING.has(view.round.status) && (
+        <section class="fair-box" aria-label={say('fair.round', { no: view.round.round_no })}>
+          <h3>{say('fair.round', { no: view.round.round_no })}</h3>
+          <Hash value={view.round.commit_hash} label={say('fair.commitment')} />
+          <Trust label={view.trust} />
+        </section>
+      )}
     </div>
   )
 }

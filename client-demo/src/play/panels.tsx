@@ -7,7 +7,7 @@ import { useLoaded } from '../shared/loading.ts'
 import { asRefusal, type ServerRefusal, whyText } from '../shared/refusal.ts'
 import { serverClock } from '../shared/server-clock.ts'
 import { useTick } from '../shared/store.ts'
-import { Hash, Trust } from '../shared/ui.tsx'
+import { Hash } from '../shared/ui.tsx'
 import { numberText, say, sayOr, whenText } from '../strings.ts'
 import type { GameState } from './game.ts'
 import { verifyAddress } from './play-wheel.tsx'
@@ -179,7 +179,6 @@ export function OddsPanel({ tenant, wheel, view }: { tenant: string; wheel: stri
       <p class="fine">
         {say('odds.hash')} <Hash value={odds.config_hash} label={say('odds.hash')} />
       </p>
-      <Trust label={view.trust} />
     </>
   )
 }

@@ -6,6 +6,8 @@ import { serverClock } from './server-clock.ts'
 export const API = '/api/v1'
 /** Longer than any answer of a healthy server; after it the reader is told. */
 const ANSWER_MS_MAX = 10_000
+/** `Date` has whole seconds, and Node renews it by a timer that a busy loop delays. */
+const DATE_GRAIN_MS = 2_000
 
 type Ask = { token?: string | undefined; body?: unknown; key?: string }
 
@@ -26,7 +28,7 @@ export async function ask<T>(
     ...(body !== undefined && { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(ANSWER_MS_MAX),
   })
-  serverClock.answered(Date.parse(answer.headers.get('date') ?? ''), sent_ms, 1_000)
+  serverClock.answered(Date.parse(answer.headers.get('date') ?? ''), sent_ms, DATE_GRAIN_MS)
   const parsed: unknown = await answer.json().catch(() => undefined)
   if (!answer.ok) throw refusalOf(parsed, answer.status === 404 ? 'not_found' : 'internal')
   return parsed as T

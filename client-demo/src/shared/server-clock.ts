@@ -27,7 +27,8 @@ export function makeServerClock(localNow: () => number = Date.now): ServerClock 
       if (!Number.isFinite(server_ms) || server_ms <= 0) return
       heard(server_ms)
       const upper_ms = server_ms + grain_ms - sent_ms
-      if (offset_ms !== undefined && offset_ms > upper_ms) offset_ms = upper_ms
+      // The old bound is disproved: start again low, and let the next messages raise it.
+      if (offset_ms !== undefined && offset_ms > upper_ms) offset_ms = server_ms - localNow()
     },
     now: () => localNow() + (offset_ms ?? 0),
   }
