@@ -2,7 +2,7 @@
  * The composition root: the one place that builds things, in order, and takes them down in the opposite order.
  * The only file of src/ that imports rooms/.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -211,13 +211,12 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   if (bots) steps.push({ name: 'bots', stop: () => bots.stop() })
 
   const serverFile = join(config.dataDir, 'server.json')
-  if (embedded) {
-    writeFileSync(
-      serverFile,
-      `${JSON.stringify({ pid: process.pid, url: base, started_at: systemClock.now().toISOString() })}\n`,
-    )
-    steps.push({ name: 'server file', stop: async () => rmSync(serverFile, { force: true }) })
-  }
+  mkdirSync(config.dataDir, { recursive: true })
+  writeFileSync(
+    serverFile,
+    `${JSON.stringify({ pid: process.pid, url: base, started_at: systemClock.now().toISOString() })}\n`,
+  )
+  steps.push({ name: 'server file', stop: async () => rmSync(serverFile, { force: true }) })
   announce({
     url: base,
     pid: process.pid,

@@ -13,6 +13,9 @@ export type Schedule = {
   valid_until_time?: string | null
 }
 
+/** A schedule with the time zone it is read in: what a screen needs to know by itself when something opens. */
+export type Hours = Schedule & { time_zone: string }
+
 type LocalDate = { year: number; month: number; day: number; weekday: number }
 type Local = LocalDate & { second_of_day: number }
 

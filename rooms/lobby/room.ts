@@ -5,18 +5,16 @@
 import { type AuthContext, CloseCode, Room, ServerError } from '@colyseus/core'
 import type { z } from 'zod'
 import type { App } from '../../src/app.ts'
-import type { GameEvent, UseCase } from '../../src/db/tx.ts'
-import { LOBBY, lobbyEntry } from '../../src/games/lobby.ts'
+import { LOBBY, type LobbySnapshot, readLobby, readLobbySince } from '../../src/games/lobby.ts'
 import { requestId, sinceRequest } from '../../src/games/wheel/schemas.ts'
-import { loadEventsSince, loadGameVersion, loadLobby } from '../../src/games/wheel/store.ts'
 import type { Auth } from '../../src/http/auth.ts'
 import { systemActor } from '../../src/system.ts'
 import { makeAnswer, putOut, type Session, type SessionClient } from '../answer.ts'
 import { asServerError, checkReconnect, expectJoinAck, holdSeat, watchExpiry } from '../guard.ts'
 import { type JoinOptions, makeOnAuth, type RoomOptions } from '../identity.ts'
-import { type LiveGame, type Missed, makeLiveGame } from '../live-game.ts'
+import { type LiveGame, makeLiveGame } from '../live-game.ts'
 import { COUNT_EVERY_MS, type Crowds } from '../spectators.ts'
-import { applyToLobby, type LobbySnapshot, LobbyState, loadLobbyState } from './state.ts'
+import { applyToLobby, LobbyState, loadLobbyState } from './state.ts'
 
 export type LobbyRoomLimits = {
   clients_max: number
@@ -44,31 +42,6 @@ export type LobbyRoomDeps = {
 }
 
 type LobbyClient = SessionClient<{ notice: { code: string; message: string } }>
-
-/** More changes than this are cheaper as a new list. */
-const EVENT_COUNT_MAX = 200
-
-/** The version is read before the list, so what comes in between is folded twice, which changes nothing. */
-const readLobby: UseCase<undefined, LobbySnapshot> = async (tx) => {
-  const version = await loadGameVersion(tx, LOBBY)
-  return { version, games: (await loadLobby(tx)).map(lobbyEntry) }
-}
-
-const readLobbySince: UseCase<number, Missed<LobbySnapshot>> = async (tx, version) => {
-  const rows = await loadEventsSince(tx, LOBBY, version, EVENT_COUNT_MAX + 1)
-  if (rows.length > EVENT_COUNT_MAX) return { snapshot: await readLobby(tx, undefined) }
-  const events = rows.map(
-    (row): GameEvent => ({
-      tenantId: tx.actor.tenantId,
-      gameId: LOBBY,
-      seq: row.game_seq,
-      type: row.event_type,
-      at: row.event_timestamp.toISOString(),
-      data: row.event_data,
-    }),
-  )
-  return { version: events[events.length - 1]?.seq ?? version, events }
-}
 
 export const LOBBY_REQUESTS = {
   since: sinceRequest.extend({ request_id: requestId.optional() }),

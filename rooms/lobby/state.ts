@@ -4,7 +4,7 @@
  */
 import { type SchemaType, schema, t } from '@colyseus/schema'
 import type { GameEvent } from '../../src/db/tx.ts'
-import type { LobbyEntry } from '../../src/games/lobby.ts'
+import type { LobbyEntry, LobbySnapshot } from '../../src/games/lobby.ts'
 
 export const LobbyGame = schema(
   {
@@ -40,8 +40,6 @@ export const LobbyState = schema(
   'LobbyState',
 )
 export type LobbyState = SchemaType<typeof LobbyState>
-
-export type LobbySnapshot = { version: number; games: LobbyEntry[] }
 
 /** A game that is over is history, not something to enter. */
 const ENTERABLE = new Set(['live', 'paused'])

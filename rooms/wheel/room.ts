@@ -24,7 +24,7 @@ import { asServerError, checkReconnect, expectJoinAck, holdSeat, watchExpiry } f
 import { briefly, type JoinOptions, makeOnAuth, type RoomOptions } from '../identity.ts'
 import { type LiveGame, makeLiveGame } from '../live-game.ts'
 import { COUNT_EVERY_MS, type Crowds } from '../spectators.ts'
-import { applyToWheel, loadWheel, makeWheelView, type Phase, phaseOf } from './state.ts'
+import { applyToWheel, loadWheel, makeWheelView, opensAtOf, type Phase, phaseOf } from './state.ts'
 
 export type WheelRoomLimits = {
   /** One room; more players open another room of the same wheel. */
@@ -168,7 +168,8 @@ export function makeWheelRoom(deps: WheelRoomDeps) {
         }),
       )
       await game.start()
-      this.state.phase = phaseOf(this.#view, now_ms())
+      this.state.phase = phaseOf(this.#view, app.clock.now())
+      this.state.opensAt = opensAtOf(this.#view, app.clock.now())
       this.#count()
       this.clock.setInterval(() => this.#tick(), 0)
       watchExpiry(this, sessions)
@@ -276,9 +277,10 @@ export function makeWheelRoom(deps: WheelRoomDeps) {
     }
 
     #tellPhase(): void {
-      const phase = phaseOf(this.#view, now_ms())
+      const phase = phaseOf(this.#view, app.clock.now())
       if (phase === this.state.phase) return
       this.state.phase = phase
+      this.state.opensAt = opensAtOf(this.#view, app.clock.now())
       this.broadcast('phase', { phase, version: this.#game!.version }, { afterNextPatch: true })
     }
 

@@ -7,6 +7,7 @@ import { type SchemaType, schema, t } from '@colyseus/schema'
 import type { GameEvent } from '../../src/db/tx.ts'
 import type { WheelSnapshot } from '../../src/games/wheel/read.ts'
 import type { Landing } from '../../src/games/wheel/rules.ts'
+import { type Hours, isOpen, nextOpening } from '../../src/schedule.ts'
 
 /** How many results a wheel shows; the snapshot brings as many. */
 export const RECENT_MAX = 20
@@ -88,10 +89,17 @@ export type WheelView = {
   status: WheelSnapshot['wheel']['status']
   config: { hash: string; trust: string }
   round_trust: string
+  hours: Hours
 }
 
 export function makeWheelView(): WheelView {
-  return { state: new WheelState(), status: 'live', config: { hash: '', trust: '' }, round_trust: '' }
+  return {
+    state: new WheelState(),
+    status: 'live',
+    config: { hash: '', trust: '' },
+    round_trust: '',
+    hours: { time_zone: 'UTC' },
+  }
 }
 
 type SegmentFacts = { slug: string; label: string; color: string | null; weight: number; exhausted?: boolean }
@@ -122,8 +130,7 @@ export function loadWheel(view: WheelView, snapshot: WheelSnapshot): void {
   const { wheel, round } = snapshot
   view.status = wheel.status
   view.config = { hash: wheel.config_hash, trust: wheel.trust }
-  state.opensAt = wheel.opens_at ?? ''
-  state.closesAt = wheel.closes_at ?? ''
+  setHours(view, wheel.hours)
   state.durationMs = wheel.duration_ms
   setSegments(state, snapshot.segments)
   state.recent.splice(0, state.recent.length)
@@ -158,13 +165,12 @@ function applyOne(view: WheelView, { type, data }: GameEvent): void {
         trust: string
         duration_ms: number
         segments: SegmentFacts[]
-      } & Partial<Pick<WheelSnapshot['wheel'], 'opens_at' | 'closes_at' | 'status'>>
+      } & Partial<Pick<WheelSnapshot['wheel'], 'hours' | 'status'>>
       view.status = config.status ?? view.status
       view.config = { hash: config.config_hash, trust: config.trust }
       state.durationMs = config.duration_ms
       setSegments(state, config.segments)
-      if (config.opens_at !== undefined) state.opensAt = config.opens_at ?? ''
-      if (config.closes_at !== undefined) state.closesAt = config.closes_at ?? ''
+      if (config.hours !== undefined) setHours(view, config.hours)
       return
     }
     case 'wheel.status':
@@ -178,6 +184,9 @@ function applyOne(view: WheelView, { type, data }: GameEvent): void {
       return
     case 'wheel.round_joined':
       if (data['round_id'] === state.roundId) state.roundEntries = data['entry_count'] as number
+      return
+    case 'wheel.round_closed':
+      if (data['round_id'] === state.roundId) state.roundStatus = 'closed'
       return
     case 'wheel.round_drawn':
       state.roundStatus = 'drawn'
@@ -246,11 +255,21 @@ function spinOf(spin: SpunFacts) {
   })
 }
 
-/** What a wheel is doing at `now_ms`. Its end is final, its pause is an operator's, the rest is the schedule. */
-export function phaseOf({ status, state }: WheelView, now_ms: number): Phase {
+function setHours(view: WheelView, hours: Hours): void {
+  view.hours = hours
+  view.state.closesAt = hours.closes_at ?? ''
+}
+
+/** What a wheel is doing at `now`. Its end is final, its pause is an operator's, the rest is the schedule. */
+export function phaseOf({ status, hours }: WheelView, now: Date): Phase {
   if (status === 'ended') return 'ended'
   if (status === 'paused') return 'paused'
-  if (state.opensAt !== '' && now_ms < Date.parse(state.opensAt)) return 'scheduled'
-  if (state.closesAt !== '' && now_ms >= Date.parse(state.closesAt)) return 'ended'
-  return 'open'
+  if (isOpen(hours, now, hours.time_zone)) return 'open'
+  return nextOpening(hours, now, hours.time_zone) === null ? 'ended' : 'scheduled'
+}
+
+/** When a wheel that is closed opens next, as the state shows it; '' while it is open or never opens again. */
+export function opensAtOf({ hours }: WheelView, now: Date): string {
+  const next = nextOpening(hours, now, hours.time_zone)
+  return next !== null && next > now ? next.toISOString() : ''
 }

@@ -7,6 +7,7 @@ import {
   applyToWheel,
   loadWheel,
   makeWheelView,
+  opensAtOf,
   phaseOf,
   RECENT_MAX,
   WheelSegment,
@@ -15,6 +16,7 @@ import {
 } from '../../rooms/wheel/state.ts'
 import type { GameEvent } from '../../src/db/tx.ts'
 import type { WheelSnapshot } from '../../src/games/wheel/read.ts'
+import type { Hours } from '../../src/schedule.ts'
 import { until } from './harness.ts'
 
 const SEED = Number(process.env['TEST_SEED'] ?? 20261120)
@@ -23,11 +25,10 @@ const AT = '2026-11-20T12:00:00.000Z'
 function aSnapshot(
   wish: Partial<WheelSnapshot> & {
     status?: string
-    opens_at?: string | null
-    closes_at?: string | null
+    hours?: Partial<Hours>
   } = {},
 ): WheelSnapshot {
-  const { status = 'live', opens_at = null, closes_at = null, ...rest } = wish
+  const { status = 'live', hours = {}, ...rest } = wish
   return {
     version: 0,
     wheel: {
@@ -40,8 +41,7 @@ function aSnapshot(
       config_hash: 'c'.repeat(64),
       trust: 'commit',
       duration_ms: 4_000,
-      opens_at,
-      closes_at,
+      hours: { time_zone: 'UTC', ...hours },
     },
     segments: [
       { slug: 'ten', label: '10% off', color: '#fff', weight: 1, share: '25%', exhausted: false },
@@ -250,15 +250,26 @@ describe('the fold of a wheel', () => {
     const phase = (wish: Parameters<typeof aSnapshot>[0], now_ms = at) => {
       const view = makeWheelView()
       loadWheel(view, aSnapshot(wish))
-      return phaseOf(view, now_ms)
+      return phaseOf(view, new Date(now_ms))
     }
     assert.equal(phase({}), 'open')
-    assert.equal(phase({ opens_at: AT }, at - 1), 'scheduled')
-    assert.equal(phase({ opens_at: AT }, at), 'open')
-    assert.equal(phase({ closes_at: AT }, at - 1), 'open')
-    assert.equal(phase({ closes_at: AT }, at), 'ended')
-    assert.equal(phase({ status: 'paused', opens_at: AT }, at - 1), 'paused')
+    assert.equal(phase({ hours: { opens_at: AT } }, at - 1), 'scheduled')
+    assert.equal(phase({ hours: { opens_at: AT } }, at), 'open')
+    assert.equal(phase({ hours: { closes_at: AT } }, at - 1), 'open')
+    assert.equal(phase({ hours: { closes_at: AT } }, at), 'ended')
+    assert.equal(phase({ status: 'paused', hours: { opens_at: AT } }, at - 1), 'paused')
     assert.equal(phase({ status: 'ended' }), 'ended')
+  })
+
+  it('S2-13 outside its hours of the day a wheel is scheduled, and shows when it opens next', () => {
+    const view = makeWheelView()
+    // Noon in UTC is 13:00 in Berlin, an hour after the window.
+    const hours = { time_zone: 'Europe/Berlin', valid_from_time: '09:00', valid_until_time: '12:00' }
+    loadWheel(view, aSnapshot({ hours }))
+    assert.equal(phaseOf(view, new Date(AT)), 'scheduled')
+    assert.equal(opensAtOf(view, new Date(AT)), '2026-11-21T08:00:00.000Z')
+    assert.equal(phaseOf(view, new Date('2026-11-21T08:00:00Z')), 'open')
+    assert.equal(opensAtOf(view, new Date('2026-11-21T08:00:00Z')), '')
   })
 })
 

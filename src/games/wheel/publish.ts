@@ -5,7 +5,7 @@ import { jcs } from '../../fairness/canonical.ts'
 import { configHash, type TrustLabel } from '../../fairness/commit.ts'
 import { ProbabilityGap } from '../../fairness/rolls.ts'
 import { NODE_HASH } from '../../node-hash.ts'
-import { nextOpening } from '../../schedule.ts'
+import type { Hours } from '../../schedule.ts'
 import { tellLobby } from '../lobby.ts'
 import {
   rangesOf,
@@ -127,13 +127,13 @@ async function putVersion(
   )
   const status = wheel.wheel_status === 'paused' ? 'paused' : 'live'
   await putInForce(tx, wheel.id, config_version, config_hash, status)
-  const { opens_at, closes_at, valid_days, valid_from_time, valid_until_time } = spin
+  const { time_zone: _zone, ...schedule } = hoursOf(spin, wheel.time_zone)
   await putGame(tx, {
     wheel_game_id: wheel.id,
     game_name: wheel.wheel_name,
     theme: wheel.wheel_config,
     play_limits: { plays_per_day: spin.plays_per_day, cooldown_ms: spin.cooldown_ms },
-    schedule: { opens_at, closes_at, valid_days, valid_from_time, valid_until_time },
+    schedule,
   })
 
   const segments = await viewSegments(tx, config)
@@ -150,7 +150,7 @@ async function putVersion(
       duration_ms: spin.duration_ms,
       trust: PAIR_TRUST,
       status,
-      ...opening(spin, tx.now, wheel.time_zone),
+      hours: hoursOf(spin, wheel.time_zone),
     },
   })
   tellLobby(tx, { ...wheel, wheel_status: status })
@@ -175,17 +175,10 @@ export function draftConfig(wheel: WheelRow, rewards: readonly RewardTableRow[])
   return configOf(rewards, spin, wheel.budget_minor)
 }
 
-/** When the wheel opens next and when it ends, for people. */
-export function opening(
-  spin: SpinConfig,
-  now: Date,
-  time_zone: string,
-): { opens_at: string | null; closes_at: string | null } {
-  const next = nextOpening(spin, now, time_zone)
-  return {
-    opens_at: next !== null && next > now ? next.toISOString() : null,
-    closes_at: spin.closes_at ?? null,
-  }
+/** The opening hours of a version. */
+export function hoursOf(spin: SpinConfig, time_zone: string): Hours {
+  const { opens_at, closes_at, valid_days, valid_from_time, valid_until_time } = spin
+  return { opens_at, closes_at, valid_days, valid_from_time, valid_until_time, time_zone } as Hours
 }
 
 function configOf(

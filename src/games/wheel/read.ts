@@ -2,7 +2,9 @@
 import type { GameEvent, Tx } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
 import type { TrustLabel } from '../../fairness/commit.ts'
-import { opening, PAIR_TRUST, type SegmentView, viewSegments } from './publish.ts'
+import type { Hours } from '../../schedule.ts'
+import { eventOf } from '../lobby.ts'
+import { hoursOf, PAIR_TRUST, type SegmentView, viewSegments } from './publish.ts'
 import type { RoundView } from './rounds.ts'
 import { readRound } from './rounds.ts'
 import { rangesOf, shareText } from './rules.ts'
@@ -48,8 +50,7 @@ export type WheelSnapshot = {
     config_hash: string
     trust: TrustLabel
     duration_ms: number
-    opens_at: string | null
-    closes_at: string | null
+    hours: Hours
   }
   segments: SegmentView[]
   total_weight: number
@@ -92,7 +93,7 @@ export async function readSnapshot(
       config_hash,
       trust: PAIR_TRUST,
       duration_ms: config.spin.duration_ms,
-      ...opening(config.spin, tx.now, wheel.time_zone),
+      hours: hoursOf(config.spin, wheel.time_zone),
     },
     segments: await viewSegments(tx, config),
     total_weight: odds.total,
@@ -117,14 +118,7 @@ export async function readSince(
   if (wheel === undefined || wheel.config_version === 0) refuse('game_not_found')
   const rows = await loadEventsSince(tx, wheel.id, input.version, SINCE_EVENTS_MAX + 1)
   if (rows.length > SINCE_EVENTS_MAX) return { snapshot: await readSnapshot(tx, input) }
-  const events = rows.map((row) => ({
-    tenantId: tx.actor.tenantId,
-    gameId: wheel.id,
-    seq: row.game_seq,
-    type: row.event_type,
-    at: row.event_timestamp.toISOString(),
-    data: row.event_data,
-  }))
+  const events = rows.map((row) => eventOf(tx.actor.tenantId, wheel.id, row))
   return { version: events.at(-1)?.seq ?? input.version, events }
 }
 

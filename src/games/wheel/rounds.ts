@@ -306,6 +306,11 @@ async function close(tx: Tx, round: RoundRow): Promise<RoundStatus> {
   )
   await updateRound(tx, round.id, { round_status: 'closed', entries_root: root })
   tx.log({ type: 'root', commitHash: round.commit_hash, n: entries.length, root })
+  tx.emit({
+    gameId: round.wheel_game_id,
+    type: 'wheel.round_closed',
+    data: { round_id: round.id, round_no: round.round_no, entry_count: entries.length, entries_root: root },
+  })
   return 'closed'
 }
 

@@ -4,7 +4,7 @@ import type { App } from '../../app.ts'
 import { refuse } from '../../errors.ts'
 import { exampleOf, LIST_QUERY, listOf } from '../../http/resource.ts'
 import { type Route, route } from '../../http/route.ts'
-import { lobbyEntry } from '../lobby.ts'
+import { readLobby } from '../lobby.ts'
 import { grantChances } from './chances.ts'
 import { readGrants, readMyPlays, readMySpins } from './history.ts'
 import { changeStatus } from './publish.ts'
@@ -12,7 +12,6 @@ import { wheelResource } from './resource.ts'
 import { spinRequest } from './schemas.ts'
 import { SIMULATED_SPINS_MAX } from './simulate.ts'
 import { simulateWheelOf } from './simulate-wheel.ts'
-import { loadLobby } from './store.ts'
 import type { Wheel } from './wheel.ts'
 
 const TAGS = ['Wheels']
@@ -335,9 +334,9 @@ export function wheelRoutes({ app, wheel, crowdOf }: WheelRouteDeps): Route[] {
         }),
       run: async ({ query, visitor, actor }) => {
         const who = await visitor(query.tenant)
-        const rows = await app.run(who, (tx) => loadLobby(tx), undefined)
-        const visible = rows.filter((row) => row.is_public || actor !== undefined)
-        return { data: visible.map((row) => ({ ...lobbyEntry(row), ...crowdOf(who.tenantId, row.id) })) }
+        const { games } = await app.run(who, (tx) => readLobby(tx), undefined)
+        const visible = games.filter((game) => game.is_public || actor !== undefined)
+        return { data: visible.map((game) => ({ ...game, ...crowdOf(who.tenantId, game.game_id) })) }
       },
     }),
     route({
