@@ -1,0 +1,181 @@
+/** Runs the bots' threads beside the server's metrics and gathers what both say. */
+import type { RecordableHistogram } from 'node:perf_hooks'
+import { createHistogram } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import type { Api } from './api.ts'
+import type { Beat, BotPlan, FromBots } from './bots.ts'
+import type { Evidence } from './check.ts'
+
+/** One second of a run. */
+export type Second = {
+  at_s: number
+  players: number
+  spectators: number
+  spins_per_s: number
+  patches_per_s: number
+  messages_per_s: number
+  p50_ms: number
+  p95_ms: number
+  p99_ms: number
+  errors: number
+  server_loop_p99_ms: number
+  server_rss_mb: number
+  server_cpu: number
+  generator_loop_p99_ms: number
+}
+
+export type Course = {
+  seconds: Second[]
+  evidence: Evidence
+  log: { seq: number; type: string; data: Record<string, unknown> }[]
+  latency: RecordableHistogram
+  errors: Record<string, number>
+  sent: number
+  replied: number
+  pauses: number
+  join_ms: number
+}
+
+type Thread = {
+  worker: Worker
+  beat: Beat | undefined
+  joined: Promise<void>
+  done: Promise<Extract<FromBots, { type: 'done' }>>
+}
+
+const EVERY_MS = 1_000
+
+/** Joins all bots, spins for the planned time, settles. `show` gets each second as it ends. */
+export async function runCourse(
+  api: Api,
+  plans: readonly BotPlan[],
+  show: (second: Second | null, joined: number) => void,
+): Promise<Course> {
+  const started = performance.now()
+  const threads = plans.map(startThread)
+  try {
+    const joining = setInterval(() => show(null, countOf(threads)), EVERY_MS)
+    await Promise.all(threads.map(({ joined }) => joined)).finally(() => clearInterval(joining))
+    const join_ms = performance.now() - started
+    for (const { worker } of threads) worker.postMessage('start')
+    const seconds: Second[] = []
+    let is_over = false
+    const watching = watch(api, threads, seconds, () => is_over, show)
+    const done = await Promise.all(threads.map((thread) => thread.done)).finally(() => {
+      is_over = true
+    })
+    await watching
+    return { ...merged(done), ...lastBeats(threads), seconds, join_ms }
+  } finally {
+    await Promise.all(threads.map(({ worker }) => worker.terminate()))
+  }
+}
+
+function startThread(plan: BotPlan): Thread {
+  const worker = new Worker(new URL('bots.ts', import.meta.url), { workerData: plan })
+  const until = <T extends FromBots['type']>(type: T) =>
+    new Promise<Extract<FromBots, { type: T }>>((resolve, reject) => {
+      worker.on('message', (message: FromBots) => {
+        if (message.type === type) resolve(message as Extract<FromBots, { type: T }>)
+      })
+      worker.once('error', reject)
+      worker.once('exit', (code) => reject(new Error(`a thread of bots ended with ${code}`)))
+    })
+  const thread: Thread = {
+    worker,
+    beat: undefined,
+    joined: until('joined').then(() => {}),
+    done: until('done'),
+  }
+  // Both are awaited in turn; a failure before that must not end the process.
+  thread.joined.catch(() => {})
+  thread.done.catch(() => {})
+  worker.on('message', (message: FromBots) => {
+    if (message.type === 'beat') thread.beat = message.beat
+  })
+  return thread
+}
+
+const countOf = (threads: readonly Thread[]): number => sum(threads, (beat) => beat.players + beat.spectators)
+
+const sum = (threads: readonly Thread[], of: (beat: Beat) => number): number =>
+  threads.reduce((total, { beat }) => total + (beat === undefined ? 0 : of(beat)), 0)
+
+const worst = (threads: readonly Thread[], of: (beat: Beat) => number): number =>
+  Math.max(0, ...threads.map(({ beat }) => (beat === undefined ? 0 : of(beat))))
+
+const errorsOf = (beat: Beat): number => Object.values(beat.errors).reduce((total, count) => total + count, 0)
+
+type Totals = { at: number; replied: number; patches: number; messages: number; cpu_s: number }
+
+/** Once a second: what the bots counted, and what the server says of itself. */
+async function watch(
+  api: Api,
+  threads: readonly Thread[],
+  seconds: Second[],
+  isOver: () => boolean,
+  show: (second: Second, joined: number) => void,
+): Promise<void> {
+  const started = performance.now()
+  let before: Totals | undefined
+  while (!isOver()) {
+    // Reading resets the server's own delay histogram, so each second stands for itself.
+    const metrics = await api.metrics().catch(() => new Map<string, number>())
+    const now: Totals = {
+      at: performance.now(),
+      replied: sum(threads, (beat) => beat.replied),
+      patches: sum(threads, (beat) => beat.patches),
+      messages: sum(threads, (beat) => beat.messages),
+      cpu_s: metrics.get('process_cpu_seconds_total') ?? 0,
+    }
+    if (before !== undefined) {
+      const took_s = (now.at - before.at) / 1_000
+      const rate = (key: keyof Totals) => round((now[key] - before![key]) / took_s)
+      const second: Second = {
+        at_s: round((now.at - started) / 1_000),
+        players: sum(threads, (beat) => beat.players),
+        spectators: sum(threads, (beat) => beat.spectators),
+        spins_per_s: rate('replied'),
+        patches_per_s: rate('patches'),
+        messages_per_s: rate('messages'),
+        p50_ms: worst(threads, (beat) => beat.p50_ms),
+        p95_ms: worst(threads, (beat) => beat.p95_ms),
+        p99_ms: worst(threads, (beat) => beat.p99_ms),
+        errors: sum(threads, errorsOf),
+        server_loop_p99_ms: round(metrics.get('livedraw_event_loop_p99_ms') ?? 0),
+        server_rss_mb: round((metrics.get('process_resident_memory_bytes') ?? 0) / 2 ** 20),
+        server_cpu: Math.round(((now.cpu_s - before.cpu_s) / took_s) * 100) / 100,
+        generator_loop_p99_ms: worst(threads, (beat) => beat.loop_p99_ms),
+      }
+      seconds.push(second)
+      show(second, second.players + second.spectators)
+    }
+    before = now
+    const rest_ms = EVERY_MS - (performance.now() - now.at)
+    if (rest_ms > 0) await sleep(rest_ms)
+  }
+}
+
+function merged(done: readonly Extract<FromBots, { type: 'done' }>[]) {
+  const latency = createHistogram()
+  const evidence: Evidence = { replies: [], unanswered: [], announced: [], states: [] }
+  for (const part of done) {
+    latency.add(part.latency)
+    for (const key of ['replies', 'unanswered', 'announced', 'states'] as const) {
+      const list: unknown[] = evidence[key]
+      for (const each of part.evidence[key]) list.push(each)
+    }
+  }
+  const log = done.find((part) => part.log.length > 0)?.log ?? []
+  return { evidence, latency, log, pauses: done.reduce((total, part) => total + part.pauses, 0) }
+}
+
+function lastBeats(threads: readonly Thread[]) {
+  const errors: Record<string, number> = {}
+  for (const { beat } of threads)
+    for (const [code, count] of Object.entries(beat?.errors ?? {})) errors[code] = (errors[code] ?? 0) + count
+  return { errors, sent: sum(threads, (beat) => beat.sent), replied: sum(threads, (beat) => beat.replied) }
+}
+
+const round = (value: number): number => Math.round(value * 10) / 10

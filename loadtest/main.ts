@@ -1,0 +1,181 @@
+/** `npm run loadtest`: a crowd that plays and watches, figures with thresholds, and a proof that nothing was lost. */
+import { createPublicKey } from 'node:crypto'
+import { runAudit } from '../src/audit/audit.ts'
+import { Failure, isMain, makeCommand, runCommand, WrongUse } from '../src/commands/command.ts'
+import { runningEmbeddedUrl } from '../src/commands/database.ts'
+import { readConfig } from '../src/config.ts'
+import { openPool, POOL_LIMITS } from '../src/db/pool.ts'
+import { makeTokens } from '../src/http/tokens.ts'
+import { loadFairnessKey, loadTokenKey } from '../src/keyfiles.ts'
+import { makeApi } from './api.ts'
+import { check, type Truth } from './check.ts'
+import { type Course, runCourse } from './course.ts'
+import { makeLive } from './live.ts'
+import { type OwnServer, startOwnServer } from './own-server.ts'
+import { type Limits, reportOf, reportText, writeReport } from './report.ts'
+import { prepareWheel, type Stage, type Wishes } from './scenario.ts'
+import { truthOfApi, truthOfDatabase } from './truth.ts'
+
+/** A player may spin five times a second (rooms/index.ts), and one in twenty spins is asked twice. */
+const RATE_PER_PLAYER_MAX = 3
+
+const command = makeCommand(
+  'loadtest',
+  'Plays and watches with many clients. Exit 1 when a threshold is crossed.',
+)
+  .option('--scenario <name>', 'what is played: wheel', 'wheel')
+  .option('--clients <count>', 'players', '100')
+  .option('--numClients <count>', 'the same as --clients')
+  .option('--spectators <count>', 'spectators; as many as players by default')
+  .option('--duration <time>', 'how long spins are offered, such as 30s or 2m', '30s')
+  .option('--rate <per second>', 'spins offered per second; a tenth of the players by default')
+  .option('--delay <ms>', 'pause between two joins', '0')
+  .option('--endpoint <url>', 'a running server; without it one is started for the test and removed after it')
+  .option('--tenant <code>', 'tenant of the test', 'demo')
+  .option('--out <file>', 'writes the report as one HTML page, and its data as .json beside it')
+  .option('--reply-p99 <ms>', 'threshold', '100')
+  .option('--loop-p99 <ms>', 'threshold', '50')
+
+type Options = {
+  scenario: string
+  clients: string
+  numClients?: string
+  spectators?: string
+  duration: string
+  rate?: string
+  delay: string
+  endpoint?: string
+  tenant: string
+  out?: string
+  replyP99: string
+  loopP99: string
+}
+
+/** Reads the options. Throws WrongUse with a sentence for each mistake. */
+export function readOptions(options: Options): { wishes: Wishes; limits: Limits } {
+  const mistakes: string[] = []
+  const number = (name: string, text: string, least: number) => {
+    const value = Number(text)
+    if (text.trim() === '' || !Number.isFinite(value) || value < least)
+      mistakes.push(`--${name} is a number from ${least}.`)
+    return value
+  }
+  const count = (name: string, text: string, least: number) => {
+    const value = number(name, text, least)
+    if (!Number.isInteger(value)) mistakes.push(`--${name} is a whole number.`)
+    return value
+  }
+  if (options.scenario !== 'wheel') mistakes.push('--scenario knows: wheel.')
+  const clients = count('clients', options.numClients ?? options.clients, 1)
+  const spectators = options.spectators === undefined ? clients : count('spectators', options.spectators, 0)
+  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(options.duration) ?? []
+  if (amount === undefined || Number(amount) === 0)
+    mistakes.push('--duration is a time such as 30s, 2m or 500ms.')
+  const duration_ms = Number(amount) * { ms: 1, s: 1_000, m: 60_000 }[unit as 'ms' | 's' | 'm']
+  const rate = options.rate === undefined ? Math.max(1, clients / 10) : number('rate', options.rate, 0.1)
+  if (rate > clients * RATE_PER_PLAYER_MAX)
+    mistakes.push(
+      `--rate is at most ${RATE_PER_PLAYER_MAX} per player: a player that spins faster is refused.`,
+    )
+  const delay_ms = number('delay', options.delay, 0)
+  const limits = {
+    reply_p99_ms: number('reply-p99', options.replyP99, 0),
+    loop_p99_ms: number('loop-p99', options.loopP99, 0),
+  }
+  if (mistakes.length > 0) throw new WrongUse(mistakes.join('\n'))
+  return { wishes: { clients, spectators, rate, duration_ms, delay_ms }, limits }
+}
+
+async function main(options: Options): Promise<number> {
+  const { wishes, limits } = readOptions(options)
+  const own = options.endpoint === undefined ? await startOwnServer() : null
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => reject(new Failure('Interrupted.')))
+  })
+  try {
+    const endpoint = own?.url ?? options.endpoint!.replace(/\/+$/, '')
+    const report = await Promise.race([play(endpoint, own, options, wishes, limits), interrupted])
+    process.stdout.write(`${reportText(report)}\n`)
+    if (options.out !== undefined) {
+      const files = await writeReport(report, options.out)
+      process.stdout.write(`\nReport: ${files.join(', ')}\n`)
+    }
+    return report.is_passed ? 0 : 1
+  } finally {
+    await own?.stop()
+  }
+}
+
+async function play(
+  endpoint: string,
+  own: OwnServer | null,
+  options: Options,
+  wishes: Wishes,
+  limits: Limits,
+) {
+  const api = makeApi(endpoint)
+  // Tokens are signed with the server's own key: that of our server, or the one in TOKEN_KEY or DATA_DIR.
+  const config = readConfig(own === null ? process.env : { DATA_DIR: own.dataDir }, { needs: ['TOKEN_KEY'] })
+  const tokens = makeTokens(loadTokenKey(config))
+  const stage = await prepareWheel(api, tokens, options.tenant, endpoint, own !== null, wishes)
+  const live = makeLive(wishes.clients + wishes.spectators, wishes.duration_ms / 1_000)
+  const course = await runCourse(api, stage.plans, (second, joined) =>
+    second === null ? live.joined(joined) : live.second(second),
+  )
+  live.end()
+  const { truth, audit } =
+    own === null
+      ? { truth: await truthOfApi(api, stage.slug, stage.players, course.log), audit: null }
+      : await inspect(own, stage)
+  return reportOf(course, [...check(course.evidence, truth), readLogIsWhole(course, truth)], audit, {
+    wishes,
+    limits,
+    endpoint,
+  })
+}
+
+/** The database of our own server: its rows as the auditor sees them, and the whole audit. */
+async function inspect(own: OwnServer, stage: Stage) {
+  const url = runningEmbeddedUrl(own.dataDir)
+  if (url === null) throw new Failure('The database of the server is gone.')
+  const database = openPool(url, () => {}, { ...POOL_LIMITS, statement_timeout_ms: 0, query_timeout_ms: 0 })
+  try {
+    const truth = await truthOfDatabase(database, stage.wheel_id)
+    const key = loadFairnessKey({ dataDir: own.dataDir, fairnessKey: null })!
+    const raw = Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x!, 'base64url')
+    const kid = `fair-${raw.subarray(0, 6).toString('hex')}`
+    const report = await runAudit(database, { signingKeys: new Map([[kid, new Uint8Array(raw)]]) })
+    const violated = report.checks.filter((each) => each.status === 'violated')
+    for (const each of violated)
+      process.stderr.write(`${each.id} ${each.title}: ${JSON.stringify(each.examples)}\n`)
+    const checks = report.checks.filter((each) => each.status === 'ok').length
+    return {
+      truth,
+      audit: { ok: report.ok, checks, violations: violated.reduce((sum, each) => sum + each.violations, 0) },
+    }
+  } finally {
+    await database.end()
+  }
+}
+
+/** A client that asked `since` all the time has every event, in order, without a hole. */
+function readLogIsWhole({ log }: Course, truth: Truth) {
+  const finding = {
+    name: 'the log that a client read is whole',
+    checked: log.length,
+    violations: 0,
+    examples: [] as string[],
+  }
+  const say = (text: string) => {
+    finding.violations += 1
+    if (finding.examples.length < 5) finding.examples.push(text)
+  }
+  for (const [i, { seq }] of log.entries())
+    if (seq !== i + 1) say(`event ${seq} stands where ${i + 1} belongs`)
+  const spun = log.filter(({ type }) => type === 'wheel.spun').length
+  if (spun !== truth.log.length) say(`${spun} spins were read and ${truth.log.length} are committed`)
+  return finding
+}
+
+if (isMain(import.meta)) await runCommand(command, main)

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Report } from '../../loadtest/report.ts'
+
+const MAIN = fileURLToPath(new URL('../../loadtest/main.ts', import.meta.url))
+
+/** Thresholds of time are for a machine of its own: here they are out of the way, and crossed on purpose. */
+const WIDE = ['--reply-p99', '60000', '--loop-p99', '60000']
+
+function loadtest(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [MAIN, ...args], { env: process.env }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+    })
+  })
+}
+
+describe('npm run loadtest', function () {
+  this.timeout(90_000)
+  const dir = mkdtempSync(join(tmpdir(), 'livedraw-loadtest-test-'))
+  after(() => rmSync(dir, { recursive: true, force: true }))
+
+  it('K-06 ten players and five spectators lose nothing, exit 0 and leave a page that works offline', async () => {
+    const out = join(dir, 'report.html')
+    const tiny = ['--clients', '10', '--spectators', '5', '--duration', '2s', '--rate', '20']
+    const { code, stdout, stderr } = await loadtest(...tiny, '--out', out, ...WIDE)
+    assert.equal(code, 0, stdout + stderr)
+
+    const report = JSON.parse(readFileSync(join(dir, 'report.json'), 'utf8')) as Report
+    assert.equal(report.is_passed, true)
+    assert.equal(report.figures['spins_replied'], 40)
+    for (const { name, checked, violations } of report.correctness) {
+      assert.equal(violations, 0, name)
+      assert.ok(checked > 0, `${name} compared nothing`)
+    }
+    assert.ok(report.figures['pauses']! > 0, 'no client paused')
+    assert.ok(report.thresholds.some(({ name, is_met }) => name.startsWith('audit violations') && is_met))
+
+    const page = readFileSync(out, 'utf8')
+    assert.match(page, /uPlot/)
+    assert.doesNotMatch(
+      page,
+      /(src|href)="|https?:\/\/(?!127\.0\.0\.1|localhost)[a-z]+\.[a-z]+\/.*\.(js|css)/,
+    )
+    for (const { name } of report.thresholds) assert.ok(page.includes(name.replaceAll('>', '&gt;')), name)
+  })
+
+  it('K-06 a threshold that is crossed makes the exit 1 and is marked in the report', async () => {
+    const { code, stdout } = await loadtest(
+      ...['--clients', '2', '--spectators', '1', '--duration', '1s', '--rate', '4'],
+      ...['--reply-p99', '0.001', '--loop-p99', '60000'],
+    )
+    assert.equal(code, 1)
+    assert.match(stdout, /✗\S* reply p99/)
+    assert.match(stdout, /✓\S* errors +0/)
+  })
+
+  it('K-06 options that make no sense exit 2, each named, before any server is started', async () => {
+    const { code, stderr } = await loadtest(
+      '--clients',
+      '0',
+      '--duration',
+      'soon',
+      '--rate',
+      '1000',
+      '--scenario',
+      'x',
+    )
+    assert.equal(code, 2)
+    for (const option of ['--clients', '--duration', '--rate', '--scenario'])
+      assert.ok(stderr.includes(option), option)
+  })
+})
