@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Role, Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import { type MadeResource, resource } from '../http/resource.ts'
-import { isPrizeInUse } from './store.ts'
+import { isPrizeInUse, recountWins } from './store.ts'
 
 /** seeds/002 names seven types; seeds/000 and 001 the rest (features N1). */
 export const PRIZE_TYPES = [
@@ -172,15 +172,15 @@ export function prizeResource(): MadeResource {
     update,
     shape,
     refusals: ['in_use'],
-    beforeWrite(_tx: Tx, input, existing) {
+    async beforeWrite(tx: Tx, input, existing) {
       refuseBadValue(
         input.type ?? existing?.['type'],
         input.value === undefined ? (existing?.['value'] ?? null) : input.value,
       )
-      if (existing !== undefined && typeof input.stock === 'number' && input.stock < existing['won_count']) {
-        refuse('invalid_input', {
-          errors: [{ pointer: '/stock', detail: `${existing['won_count']} were won already.` }],
-        })
+      if (existing !== undefined && typeof input.stock === 'number') {
+        const won = existing['stock'] === null ? await recountWins(tx, existing['id']) : existing['won_count']
+        if (input.stock < won)
+          refuse('invalid_input', { errors: [{ pointer: '/stock', detail: `${won} were won already.` }] })
       }
       const columns = Object.fromEntries(
         Object.entries(input).filter(([name]) => !(CONDITIONS as readonly string[]).includes(name)),

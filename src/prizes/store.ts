@@ -1,6 +1,20 @@
 /** Statements over prize definitions. */
 import type { Tx } from '../db/tx.ts'
 
+/**
+ * Counts the wins of a prize that had no stock, for which nobody kept count, and keeps the number. The caller holds
+ * the row `for update`, which waits for every win that is being written. Returns it.
+ */
+export async function recountWins(tx: Tx, id: number): Promise<number> {
+  const row = await tx.one<{ won_count: number }>(
+    `update gamification_prizes
+     set won_count = (select count(*) from gamification_game_plays where prize_id = $1 and is_winner)
+     where id = $1 returning won_count`,
+    [id],
+  )
+  return row!.won_count
+}
+
 /** True while an active wheel has a reward with this prize. */
 export async function isPrizeInUse(tx: Tx, id: number): Promise<boolean> {
   const row = await tx.one<{ used: boolean }>(

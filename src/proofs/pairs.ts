@@ -14,6 +14,7 @@ import {
   insertSeeds,
   loadHolders,
   loadPairsForUpdate,
+  lockPairs,
   type NewSeed,
   revealSeeds,
   type SeedRow,
@@ -37,16 +38,17 @@ export type CommitmentView = { commit_hash: string; doc: CommitDoc; jws: string;
  *
  * A pair of an older version is closed and revealed, also when it was never used, and its successor starts with
  * client seed `-`: an old client seed would be known to the server before it made the new seed. Idempotent.
- * Returns how many pairs were made.
+ * Returns the ids of the seeds that were closed.
  */
-export async function ensurePairs(tx: Tx, requests: readonly PairRequest[]): Promise<number> {
+export async function ensurePairs(tx: Tx, requests: readonly PairRequest[]): Promise<string[]> {
   const keys = requests.map(({ user_id, binding }) => ({ user_id, game_id: binding.gameId }))
+  await lockPairs(tx, keys)
   const kept = groupByPlayer(await loadPairsForUpdate(tx, keys))
   const missing = requests.filter(({ user_id, binding }) => {
     const rows = kept.get(playerKey(binding.gameId, user_id)) ?? []
     return rows.length < 2 || rows.some((row) => row.config_version !== binding.config_version)
   })
-  if (missing.length === 0) return 0
+  if (missing.length === 0) return []
 
   const stale = missing.flatMap(({ user_id, binding }) => kept.get(playerKey(binding.gameId, user_id)) ?? [])
   await reveal(tx, stale)
@@ -70,7 +72,7 @@ export async function ensurePairs(tx: Tx, requests: readonly PairRequest[]): Pro
   for (const seed of made)
     if (seed.seed_status === 'active')
       tx.log({ type: 'client', commitHash: seed.commit_hash, clientSeed: '-' })
-  return missing.length
+  return stale.map((seed) => seed.id)
 }
 
 /**
@@ -87,7 +89,9 @@ export async function rotatePair(
   closed_seed_id: string
 }> {
   const { user_id, binding, client_seed, next_commit_hash } = input
-  const rows = await loadPairsForUpdate(tx, [{ user_id, game_id: binding.gameId }])
+  const key = [{ user_id, game_id: binding.gameId }]
+  await lockPairs(tx, key)
+  const rows = await loadPairsForUpdate(tx, key)
   const current = rows.find((row) => row.seed_status === 'active')
   const next = rows.find((row) => row.seed_status === 'next')
   if (current === undefined || next === undefined) refuse('seed_pair_not_found')

@@ -23,6 +23,24 @@ export type SeedRow = {
 const SEED_COLUMNS = `id, kind, game_id, user_id, holder, holder_salt, commit_hash, config_version, seq, seed_hash, sealed_seed,
   server_seed, client_seed, seed_status, next_nonce, committed_at`
 
+/**
+ * Queues behind whoever makes, closes or rotates pairs of these players on these games; held until the end of the
+ * transaction. Without it a statement that waited for a row would miss the pair that was made meanwhile.
+ */
+export async function lockPairs(
+  tx: Tx,
+  pairs: readonly { game_id: string; user_id: string }[],
+): Promise<void> {
+  await tx.rows(
+    `select pg_advisory_xact_lock(key) from (
+       select distinct hashtextextended(concat_ws(E'\\n', app_tenant_id(), 'pair', game_id, user_id), 0) as key
+       from unnest($1::text[], $2::text[]) as r(game_id, user_id) order by key
+     ) as keys`,
+    [pairs.map((pair) => pair.game_id), pairs.map((pair) => pair.user_id)],
+    'lock_pairs',
+  )
+}
+
 /** The newest seeds of these players on these games, locked; active, next and, for salt and sequence, the last revealed. */
 export function loadPairsForUpdate(tx: Tx, pairs: readonly { game_id: string; user_id: string }[]) {
   return tx.rows<SeedRow>(

@@ -8,6 +8,7 @@ import { NODE_HASH } from '../../node-hash.ts'
 import type { Hours } from '../../schedule.ts'
 import { tellLobby } from '../lobby.ts'
 import {
+  probabilityOf,
   rangesOf,
   SEGMENT_COUNT_MAX,
   type Segment,
@@ -16,13 +17,16 @@ import {
   totalOf,
   type WheelConfig,
   wheelConfigOf,
+  withoutGone,
 } from './rules.ts'
 import { spinConfigSchema } from './schemas.ts'
 import {
+  type HistoryRow,
   insertRewardTable,
   insertVersion,
   loadExhaustedPrizes,
   loadRewards,
+  loadVersion,
   loadWheelForUpdate,
   putGame,
   putInForce,
@@ -60,54 +64,34 @@ export type PublishAnswer = {
 export async function publishWheel(tx: Tx, { game }: { game: string }): Promise<PublishAnswer> {
   const wheel = await loadWheelForUpdate(tx, game)
   if (wheel === undefined) refuse('game_not_found')
-  const rewards = await loadRewards(tx, wheel.id)
-  return putVersion(tx, wheel, rewards, 'publish')
+  const config = draftConfig(wheel, await loadRewards(tx, wheel.id))
+  return putVersion(tx, wheel, config, 'publish')
 }
 
 /**
- * Publishes again without the rewards that ran out: their probability goes to the declared substitute, so that
- * what is shown and hashed is what can be won. Does nothing when no reward ran out, or the substitute did.
+ * Publishes the version in force again without the rewards that ran out: their weight goes to the declared
+ * substitute, so that what is shown and hashed is what can be won. What an operator is editing is not touched.
+ * Does nothing when no reward ran out, or the substitute did.
  */
 export async function republishExhausted(tx: Tx, { game }: { game: string }): Promise<PublishAnswer | null> {
   const wheel = await loadWheelForUpdate(tx, game)
-  if (wheel === undefined || wheel.wheel_status !== 'live') return null
-  const spin = spinConfigSchema.parse(wheel.spin_config)
-  const rewards = await loadRewards(tx, wheel.id)
-  const gone = rewards.filter((reward) => reward.prize_left === 0 && Number(reward.probability) > 0)
-  const substitute = rewards.find((reward) => reward.reward_slug === spin.on_exhausted)
-  if (gone.length === 0 || substitute === undefined || gone.includes(substitute)) return null
-
-  const moved = rewards.map((reward) => {
-    if (gone.includes(reward)) return { ...reward, probability: '0' }
-    if (reward !== substitute) return reward
-    return { ...reward, probability: addDecimals([reward, ...gone].map((each) => each.probability)) }
-  })
-  return putVersion(tx, wheel, moved, 'republish_exhausted')
-}
-
-/** Exact sum of decimals with at most nine places; no floats take part. */
-function addDecimals(texts: readonly string[]): string {
-  const sum = texts.reduce((total, text) => {
-    const [whole, fraction = ''] = text.split('.')
-    return total + BigInt(`${whole}${fraction.padEnd(9, '0')}`)
-  }, 0n)
-  const digits = sum.toString().padStart(10, '0')
-  return `${digits.slice(0, -9)}.${digits.slice(-9)}`
+  if (wheel === undefined || wheel.wheel_status !== 'live' || wheel.config_version === 0) return null
+  const config = JSON.parse((await loadVersion(tx, wheel.id, wheel.config_version))!.config) as WheelConfig
+  const ids = config.segments.flatMap((segment) => segment.prize_id ?? [])
+  const left = withoutGone(config, await loadExhaustedPrizes(tx, ids))
+  return left === null ? null : putVersion(tx, wheel, left, 'republish_exhausted')
 }
 
 async function putVersion(
   tx: Tx,
   wheel: WheelRow,
-  rewards: readonly RewardTableRow[],
+  config: WheelConfig,
   action: string,
 ): Promise<PublishAnswer> {
-  const config = draftConfig(wheel, rewards)
   const { spin } = config
   const text = jcs(config)
   const config_hash = configHash(config, NODE_HASH)
   const config_version = wheel.config_version + 1
-  const ranges = rangesOf(config.segments.map((segment) => segment.weight))
-  const byId = new Map(rewards.map((reward) => [reward.id, reward]))
 
   await insertVersion(tx, {
     wheel_game_id: wheel.id,
@@ -116,15 +100,7 @@ async function putVersion(
     config_hash,
     spin_config: spin,
   })
-  await insertRewardTable(
-    tx,
-    wheel.id,
-    config_version,
-    config.segments.map((segment, segment_index) => {
-      const reward = byId.get(segment.reward)!
-      return { ...reward, weight: segment.weight, segment_index, ...ranges[segment_index]! }
-    }),
-  )
+  await insertRewardTable(tx, wheel.id, config_version, rewardTableOf(config))
   const status = wheel.wheel_status === 'paused' ? 'paused' : 'live'
   await putInForce(tx, wheel.id, config_version, config_hash, status)
   const { time_zone: _zone, ...schedule } = hoursOf(spin, wheel.time_zone)
@@ -166,6 +142,25 @@ async function putVersion(
     new_values: { config_version, config_hash, wheel_status: status },
   })
   return { wheel_id: wheel.id, config_version, config_hash, total_weight, segments }
+}
+
+/** The reward table that a config stands for. */
+function rewardTableOf(config: WheelConfig): HistoryRow[] {
+  const total = totalOf(config)
+  const ranges = rangesOf(config.segments.map((segment) => segment.weight))
+  return config.segments.map((segment, segment_index) => ({
+    id: segment.reward,
+    reward_slug: segment.id,
+    reward_label: segment.label,
+    reward_type: segment.type,
+    prize_id: segment.prize_id,
+    reward_color: segment.color,
+    reward_detail: segment.per_user_limit === null ? {} : { per_user_limit: segment.per_user_limit },
+    probability: probabilityOf(segment.weight, total),
+    weight: segment.weight,
+    segment_index,
+    ...ranges[segment_index]!,
+  }))
 }
 
 /** The config that publishing these rows would give. Refuses wheel_not_ready, probabilities_incomplete. */

@@ -20,13 +20,14 @@ export type RoundRow = {
   outcome: { id: string; index: number } | null
   landing: Landing | null
   settle_at: Date | null
+  void_reason: string | null
   doc: string
   config: string
   jws: string
 }
 
 const SELECT_ROUND = `select r.id, r.wheel_game_id, r.round_no, r.config_version, r.commit_hash, r.seed_id, r.round_status, r.opens_at,
-    r.closes_at, r.entries_root, r.entry_count, r.beacon, r.ctx, r.outcome, r.landing, r.settle_at, c.doc, c.config, c.jws
+    r.closes_at, r.entries_root, r.entry_count, r.beacon, r.ctx, r.outcome, r.landing, r.settle_at, r.void_reason, c.doc, c.config, c.jws
   from wheel_rounds r join fair_commitments c on c.commit_hash = r.commit_hash`
 
 /** The newest round of a wheel. */
@@ -93,7 +94,15 @@ export async function insertRound(
 export type RoundChange = Partial<
   Pick<
     RoundRow,
-    'round_status' | 'entries_root' | 'entry_count' | 'beacon' | 'ctx' | 'outcome' | 'landing' | 'settle_at'
+    | 'round_status'
+    | 'entries_root'
+    | 'entry_count'
+    | 'beacon'
+    | 'ctx'
+    | 'outcome'
+    | 'landing'
+    | 'settle_at'
+    | 'void_reason'
   >
 >
 
@@ -103,7 +112,7 @@ export async function updateRound(tx: Tx, id: string, change: RoundChange): Prom
     `update wheel_rounds set
        round_status = coalesce($2, round_status), entries_root = coalesce($3, entries_root), entry_count = coalesce($4, entry_count),
        beacon = coalesce($5, beacon), ctx = coalesce($6, ctx), outcome = coalesce($7, outcome), landing = coalesce($8, landing),
-       settle_at = coalesce($9, settle_at), updated_at = $10, row_version = row_version + 1
+       settle_at = coalesce($9, settle_at), void_reason = coalesce($11, void_reason), updated_at = $10, row_version = row_version + 1
      where id = $1`,
     [
       id,
@@ -116,6 +125,7 @@ export async function updateRound(tx: Tx, id: string, change: RoundChange): Prom
       change.landing ? JSON.stringify(change.landing) : null,
       change.settle_at ?? null,
       tx.now,
+      change.void_reason ?? null,
     ],
   )
 }
@@ -136,6 +146,16 @@ export function loadRoundEntries(tx: Tx, roundId: string) {
     `select round_id, entry_index, user_id, entrant, entrant_salt, client_entropy, leaf from wheel_round_entries
      where round_id = $1 order by entry_index`,
     [roundId],
+  )
+}
+
+/** What one player added to a round. */
+export function loadRoundEntry(tx: Tx, roundId: string, user_id: string) {
+  return tx.one<RoundEntryRow>(
+    `select round_id, entry_index, user_id, entrant, entrant_salt, client_entropy, leaf from wheel_round_entries
+     where round_id = $1 and user_id = $2`,
+    [roundId, user_id],
+    'round_entry',
   )
 }
 
@@ -169,11 +189,12 @@ export function loadRunningRounds(tx: Tx) {
 export function loadRhythmicWheels(tx: Tx) {
   return tx.rows<{ id: string }>(
     `select w.id from wheel_games w
-     where w.is_active and w.wheel_status = 'live' and w.config_version > 0
-       and (w.spin_config->>'round_every_s')::int is not null
+     join wheel_versions v on v.wheel_game_id = w.id and v.config_version = w.config_version
+     where w.is_active and w.wheel_status = 'live'
+       and (v.spin_config->>'round_every_s')::int is not null
        and not exists (select 1 from wheel_rounds r where r.wheel_game_id = w.id
                        and (r.round_status in ('open', 'closed', 'drawn')
-                            or r.opens_at > $1::timestamptz - make_interval(secs => (w.spin_config->>'round_every_s')::int)))`,
+                            or r.opens_at > $1::timestamptz - make_interval(secs => (v.spin_config->>'round_every_s')::int)))`,
     [tx.now],
     'rhythmic_wheels',
   )

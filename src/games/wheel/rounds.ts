@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Tx } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
+import { beaconSignatureValid, randomnessMatches, timeOfRound } from '../../fairness/beacon.ts'
 import { toHex } from '../../fairness/bytes.ts'
 import { jcs } from '../../fairness/canonical.ts'
 import {
@@ -31,7 +32,9 @@ import {
   loadOpenRoundForUpdate,
   loadRound,
   loadRoundEntries,
+  loadRoundEntry,
   loadRoundForUpdate,
+  type RoundChange,
   type RoundRow,
   updateRound,
 } from './round-store.ts'
@@ -230,7 +233,7 @@ export async function joinRound(
   const round = await loadOpenRoundForUpdate(tx, wheel.id)
   if (round === undefined || round.round_status !== 'open' || tx.now >= round.closes_at)
     refuse('round_not_open')
-  const mine = (await loadRoundEntries(tx, round.id)).find((entry) => entry.user_id === tx.actor.userId)
+  const mine = await loadRoundEntry(tx, round.id, tx.actor.userId)
   if (mine !== undefined) return joinAnswer(tx, round, mine)
 
   const entrant_salt = randomBytes(16).toString('hex')
@@ -296,7 +299,32 @@ export async function advanceRound(
   return null
 }
 
+/** Makes a move that the table of states allows; the caller holds the row's lock. */
+async function move(tx: Tx, round: RoundRow, to: RoundStatus, change: RoundChange): Promise<RoundStatus> {
+  if (!canMove(round.round_status, to))
+    throw new Error(`a round that is ${round.round_status} cannot be ${to}`)
+  await updateRound(tx, round.id, { ...change, round_status: to })
+  return to
+}
+
+/** Whether entropy that the commitment names may be out by now: whoever knows it could still choose the last entry. */
+function isTooLate({ beacon }: CommitDoc, now: Date): boolean {
+  return beacon !== undefined && beacon.source !== 'recorded' && now.getTime() >= timeOfRound(beacon.round)
+}
+
+/** Ends a round by its own rule, without an outcome, in public (fair-1.md section 7.3). */
+async function voidRound(tx: Tx, round: RoundRow, void_reason: string): Promise<RoundStatus> {
+  await move(tx, round, 'void', { void_reason })
+  tx.log({ type: 'void', commitHash: round.commit_hash, reason: void_reason })
+  const data = { round_id: round.id, round_no: round.round_no, reason: void_reason }
+  tx.emit({ gameId: round.wheel_game_id, type: 'wheel.round_voided', data })
+  const new_values = { round_no: round.round_no, reason: void_reason }
+  tx.audit({ action: 'void_round', entity_type: 'wheel_round', entity_id: round.id, new_values })
+  return 'void'
+}
+
 async function close(tx: Tx, round: RoundRow): Promise<RoundStatus> {
+  if (isTooLate(JSON.parse(round.doc) as CommitDoc, tx.now)) return voidRound(tx, round, 'root_late')
   const entries = await loadRoundEntries(tx, round.id)
   const root = toHex(
     merkleRoot(
@@ -304,7 +332,7 @@ async function close(tx: Tx, round: RoundRow): Promise<RoundStatus> {
       NODE_HASH,
     ),
   )
-  await updateRound(tx, round.id, { round_status: 'closed', entries_root: root })
+  await move(tx, round, 'closed', { entries_root: root })
   tx.log({ type: 'root', commitHash: round.commit_hash, n: entries.length, root })
   tx.emit({
     gameId: round.wheel_game_id,
@@ -314,10 +342,22 @@ async function close(tx: Tx, round: RoundRow): Promise<RoundStatus> {
   return 'closed'
 }
 
+/** True for the round of the chain that the commitment names, signed by that chain. */
+function isPromised(doc: CommitDoc, beacon: NonNullable<Obtained['beacon']>): boolean {
+  const is_named = doc.beacon?.chain === beacon.chain && doc.beacon.round === beacon.round
+  return (
+    is_named &&
+    randomnessMatches(beacon, NODE_HASH) &&
+    beaconSignatureValid(beacon.round, beacon.signature, NODE_HASH)
+  )
+}
+
 async function draw(tx: Tx, round: RoundRow, { beacon }: Obtained): Promise<RoundStatus | null> {
   const doc = JSON.parse(round.doc) as CommitDoc
   const config = JSON.parse(round.config) as WheelConfig
   if (doc.beacon !== undefined && beacon === undefined) return null
+  if (beacon !== undefined && !isPromised(doc, beacon))
+    throw new Error('this is not the beacon round that was committed to')
   const seed = round.seed_id === null ? undefined : await loadSeedForUpdate(tx, round.seed_id)
   const secret =
     seed === undefined
@@ -334,8 +374,7 @@ async function draw(tx: Tx, round: RoundRow, { beacon }: Obtained): Promise<Roun
   const landing = landingOf(roll, total, starts_at, config.spin.duration_ms)
   const outcome = { id: segment.id, index }
   const settle_at = new Date(starts_at.getTime() + config.spin.duration_ms)
-  await updateRound(tx, round.id, {
-    round_status: 'drawn',
+  await move(tx, round, 'drawn', {
     outcome,
     landing,
     ctx,
@@ -367,7 +406,7 @@ async function draw(tx: Tx, round: RoundRow, { beacon }: Obtained): Promise<Roun
 
 async function settle(tx: Tx, round: RoundRow): Promise<RoundStatus> {
   if (round.seed_id !== null) await reveal(tx, [(await loadSeedForUpdate(tx, round.seed_id))!])
-  await updateRound(tx, round.id, { round_status: 'settled' })
+  await move(tx, round, 'settled', {})
   tx.emit({
     gameId: round.wheel_game_id,
     type: 'wheel.round_settled',

@@ -9,6 +9,7 @@ import {
   chancesLeft,
   type Grant,
   landingOf,
+  probabilityOf,
   type RewardRow,
   rangesOf,
   type Segment,
@@ -21,6 +22,7 @@ import {
   type WheelConfig,
   wheelConfigOf,
   whyNotSpin,
+  withoutGone,
 } from './rules.ts'
 import { spinConfigSchema } from './schemas.ts'
 
@@ -149,6 +151,58 @@ describe('the config of a wheel', () => {
       return configHash(config)
     })
     assert.equal(new Set([hash, ...hashes]).size, edits.length + 1)
+  })
+})
+
+describe('odds without what ran out', () => {
+  const row = (i: number, unit: bigint, decimals: number) =>
+    reward(`r${i}`, decimal(unit, decimals), { reward_position: i, reward_type: 'prize', prize_id: i })
+
+  it('S2-15 the weight of what ran out goes to the substitute, the total and every other weight stay', () => {
+    fc.assert(
+      fc.property(shares, fc.uniqueArray(fc.nat(63)), fc.nat(63), ({ decimals, units }, out, fallback) => {
+        const rows = units.map((unit, i) => row(i, unit, decimals))
+        const config = wheelConfigOf(rows, { ...spin, on_exhausted: `r${fallback}` }, null)
+        const gone = new Set(out)
+        const left = withoutGone(config, gone)
+        const is_gone = (segment: Segment) => gone.has(segment.prize_id!)
+        const has_substitute = config.segments.some((each) => each.id === `r${fallback}` && !is_gone(each))
+        if (!config.segments.some(is_gone) || !has_substitute) return assert.equal(left, null)
+        assert.equal(totalOf(left!), totalOf(config))
+        assert.ok(!left!.segments.some(is_gone))
+        for (const segment of left!.segments.filter((each) => each.id !== `r${fallback}`)) {
+          assert.deepEqual(
+            segment,
+            config.segments.find((each) => each.id === segment.id),
+          )
+        }
+        return assert.deepEqual(
+          left!.segments.map((each) => each.id),
+          config.segments.filter((each) => !is_gone(each)).map((each) => each.id),
+        )
+      }),
+      propertyOptions(300),
+    )
+  })
+
+  it('S1-11 the decimal of a weight leads back to the same weights', () => {
+    fc.assert(
+      fc.property(shares, ({ decimals, units }) => {
+        const rows = units.map((unit, i) => row(i, unit, decimals))
+        const config = wheelConfigOf(rows, spin, null)
+        const texts = config.segments.map((segment) => probabilityOf(segment.weight, totalOf(config)))
+        const again = wheelConfigOf(
+          config.segments.map((segment, i) => reward(segment.id, texts[i]!, { reward_position: i })),
+          spin,
+          null,
+        )
+        assert.deepEqual(
+          again.segments.map((each) => each.weight),
+          config.segments.map((each) => each.weight),
+        )
+      }),
+      propertyOptions(300),
+    )
   })
 })
 

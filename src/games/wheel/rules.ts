@@ -89,6 +89,29 @@ export function wheelConfigOf(
   }
 }
 
+/**
+ * The config without the segments whose prize is in `gone`: their weight goes to the declared substitute, so that
+ * the total stays. Null when nothing is gone, or the substitute is not there or gone itself. Pure.
+ */
+export function withoutGone(config: WheelConfig, gone: ReadonlySet<number>): WheelConfig | null {
+  const is_gone = ({ prize_id }: Segment) => prize_id !== null && gone.has(prize_id)
+  const substitute = config.segments.find((segment) => segment.id === config.spin.on_exhausted)
+  const freed = config.segments.reduce((sum, segment) => sum + (is_gone(segment) ? segment.weight : 0), 0)
+  if (freed === 0 || substitute === undefined || is_gone(substitute)) return null
+  const segments = config.segments
+    .filter((segment) => !is_gone(segment))
+    .map((segment) => (segment === substitute ? { ...segment, weight: segment.weight + freed } : segment))
+  return { ...config, segments }
+}
+
+/** The share of a weight in a total that is a power of ten, as the exact decimal that numeric columns take. */
+export function probabilityOf(weight: number, total: number): string {
+  const places = String(total).length - 1
+  if (total !== 10 ** places) throw new RangeError('the total of probabilities is a power of ten')
+  const digits = String(weight).padStart(places + 1, '0')
+  return places === 0 ? digits : `${digits.slice(0, -places)}.${digits.slice(-places)}`
+}
+
 export type Range = { range_start: number; range_end: number }
 
 /** Inclusive ranges of the roll, one per segment: running sums without gap or overlap, from 0. */

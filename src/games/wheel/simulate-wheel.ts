@@ -31,7 +31,10 @@ export async function simulateWheelOf(
               ],
         ),
       )
-      return { config: draftConfig(wheel, rewards), prizes: [...distinct.values()] }
+      const config = draftConfig(wheel, rewards)
+      // Stock is simulated from what is left of it, and so is the budget.
+      if (config.budget_minor !== null) config.budget_minor -= wheel.budget_spent_minor
+      return { config, prizes: [...distinct.values()] }
     },
     undefined,
   )

@@ -28,6 +28,7 @@ import {
 } from './rules.ts'
 import {
   type ActiveSeed,
+  countLimited,
   loadActiveSeedsForUpdate,
   loadAnswered,
   loadBudgetForUpdate,
@@ -286,6 +287,9 @@ async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinM
     prizes: new Map<number, number>(),
     budgets: new Map<string, number>(),
   }
+  /** Chances won in this batch: the player's later answers count them too. */
+  const gained = new Map<string, number>()
+  const unlimited = new Set<number>()
   if (memory.playIds.length < spins.length) memory.playIds.push(...(await takePlayIds(tx, PLAY_ID_BLOCK)))
 
   for (const spin of spins) {
@@ -294,6 +298,9 @@ async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinM
     const award = awardOf(spin.version.config, rolled, supply)
     prizes.keep(spin, supply)
     const prize = award.segment === null ? undefined : prizes.definitions.get(award.segment.prize_id!)!
+    const { userId } = spin.member.input.actor
+    if (prize?.type === 'spin_chance') add(gained, userId, Number(prize.value))
+    spin.chances_left += gained.get(userId) ?? 0
     const record = recordOf(tx, spin, rolled, award, prize, memory.playIds.shift()!)
     writes.spins.push(record)
     add(spent.seeds, spin.seed.id, 1)
@@ -301,6 +308,7 @@ async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinM
     if (prize !== undefined) {
       // Only a limited stock is counted: an unlimited prize must not become a row that all spins wait for.
       if (prize.stock !== null) add(spent.prizes, prize.id, 1)
+      else unlimited.add(prize.id)
       if (spin.wheel.has_budget) add(spent.budgets, spin.wheel.id, prize.cost_minor)
       if (prize.type === 'spin_chance')
         writes.chances.push({
@@ -328,7 +336,14 @@ async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinM
     if (touched![part] !== intended[part].length)
       throw new Error(`a batch meant ${intended[part].length} ${part} and touched ${touched![part]}`)
   }
+  // Whoever sets a stock counts what was won; what he could not see yet must not be given beyond it.
+  if (unlimited.size > 0 && (await countLimited(tx, [...unlimited])) > 0) throw new Clash('a stock was set')
   prizes.tellExhausted(tx)
+}
+
+/** Tells the runner to begin again, as PostgreSQL does when transactions get in each other's way. */
+class Clash extends Error {
+  readonly code = '40001'
 }
 
 function add<K>(map: Map<K, number>, key: K, amount: number): void {
@@ -450,7 +465,7 @@ function recordOf(
     won: prize !== undefined,
     play_id,
     prize_status,
-    chances_left: spin.chances_left + (prize?.type === 'spin_chance' ? Number(prize.value) : 0),
+    chances_left: spin.chances_left,
     award: { status: award.status, reward_slug: award.segment?.id ?? null },
     landing,
     commit_hash: spin.seed.commit_hash,

@@ -172,6 +172,16 @@ export function loadLimitedPrizesForUpdate(tx: Tx, ids: readonly number[]) {
   )
 }
 
+/** How many of these prizes, which were unlimited when they were read, have a stock by now. */
+export async function countLimited(tx: Tx, ids: readonly number[]): Promise<number> {
+  const row = await tx.one<{ limited: number }>(
+    'select count(*)::int as limited from gamification_prizes where id = any($1::bigint[]) and stock is not null',
+    [ids],
+    'wheel_count_limited',
+  )
+  return row!.limited
+}
+
 /** What is left of a wheel's budget, locked. */
 export function loadBudgetForUpdate(tx: Tx, wheelId: string) {
   return tx.one<{ left_minor: number }>(
@@ -439,7 +449,7 @@ export async function insertRewardTable(
      ), live as (
        update wheel_rewards w
           set range_start = r.range_start, range_end = r.range_end, updated_at = $4,
-              reward_status = case when r.id is null then 'retired' else 'published' end
+              reward_status = case when r.id is not null then 'published' when w.reward_status = 'draft' then 'draft' else 'retired' end
          from wheel_rewards x left join r on r.id = x.id
         where w.id = x.id and x.wheel_game_id = $2 and x.is_active
      )
@@ -538,6 +548,25 @@ export async function loadExhaustedPrizes(tx: Tx, ids: readonly number[]): Promi
     [ids],
   )
   return new Set(rows.map((row) => row.id))
+}
+
+/** Live wheels whose version in force has a reward that cannot be won any more, and a substitute that can. */
+export function loadExhaustedWheels(tx: Tx) {
+  return tx.rows<{ id: string }>(
+    `with shown as (
+       select h.wheel_game_id, h.reward_slug, h.prize_id is not null and (p.won_count >= p.stock or not p.is_active or p.deleted_at is not null) is true as is_gone
+       from wheel_games w
+       join wheel_rewards_history h on h.wheel_game_id = w.id and h.config_version = w.config_version
+       left join gamification_prizes p on p.id = h.prize_id
+       where w.is_active and w.wheel_status = 'live'
+     )
+     select w.id from wheel_games w
+     join wheel_versions v on v.wheel_game_id = w.id and v.config_version = w.config_version
+     where exists (select 1 from shown s where s.wheel_game_id = w.id and s.is_gone)
+       and exists (select 1 from shown s where s.wheel_game_id = w.id and not s.is_gone and s.reward_slug = v.spin_config->>'on_exhausted')`,
+    [],
+    'exhausted_wheels',
+  )
 }
 
 export type ChanceSum = { chances_left: number; next_expires_at: Date | null }

@@ -5,7 +5,7 @@
 import type { App } from '../../app.ts'
 import { makeBatcher } from '../../db/batch.ts'
 import type { Actor } from '../../db/tx.ts'
-import { refuse } from '../../errors.ts'
+import { Refusal, refuse } from '../../errors.ts'
 import type { CommitDoc } from '../../fairness/commit.ts'
 import type { Checkpoints } from '../../proofs/checkpoints.ts'
 import { makePairKeys } from '../../proofs/pair-keys.ts'
@@ -27,7 +27,7 @@ import {
 import { loadRhythmicWheels, loadRunningRounds } from './round-store.ts'
 import { advanceRound, type JoinAnswer, joinRound, openRound, type RoundView } from './rounds.ts'
 import { PairMissing, type SpinAnswer, type SpinInput, type SpinReply, spinBatch } from './spin.ts'
-import { loadWheel } from './store.ts'
+import { loadExhaustedWheels, loadWheel } from './store.ts'
 import { makeVersions, type Versions } from './versions.ts'
 
 export type PairView = {
@@ -80,9 +80,15 @@ export type WheelOptions = {
 
 /** Longer than any honest run of moves: open, closed, drawn, settled. */
 const MOVES_MAX = 4
-const PAIR_TRIES_MAX = 3
+const SPIN_TRIES_MAX = 5
 /** A move is late by at most the first; the second is how late a wheel's own rhythm may begin. */
 const LOOK_AGAIN_MS = { running: 100, idle: 1_000 }
+
+/** The unique key of requests decided: the same request was answered by another process at this moment. */
+function isAnsweredElsewhere(error: unknown): boolean {
+  const { code, table } = error as { code?: unknown; table?: unknown }
+  return code === '23505' && table === 'spin_sessions'
+}
 
 export function makeWheel({ app, checkpoints, entropy, report, locked = () => false }: WheelOptions): Wheel {
   const versions = makeVersions()
@@ -102,7 +108,7 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
     lane_count: 1,
     run: async (tenantId, items) => {
       const distinct = [...new Map(items.map((item) => [`${item.wheel_id}\n${item.user_id}`, item])).values()]
-      await app.run(
+      const closed = await app.run(
         systemActor(tenantId),
         async (tx, wanted: typeof distinct) => {
           const bindings = new Map<string, Awaited<ReturnType<typeof bindingOf>>>()
@@ -115,6 +121,7 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
         },
         distinct,
       )
+      for (const seed_id of closed) memory.pairs.forget(seed_id)
       await checkpoints.make(tenantId)
       return items.map(() => ({ answer: undefined }))
     },
@@ -141,16 +148,20 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
     return (await app.run(actor, findWheel, game)) ?? refuse('game_not_found')
   }
 
-  /** A wheel that is published again between pair and spin asks for another pair; more than twice is no accident. */
+  /**
+   * A wheel that is published again between pair and spin asks for another pair, and a request that another process
+   * has just answered is asked for again: its answer is there. More than a few times is no accident.
+   */
   async function submitWithPair(actor: Actor, wheel_id: string, input: SpinInput): Promise<SpinReply> {
-    for (let tries = 0; ; tries++) {
+    for (let tries = 0; tries < SPIN_TRIES_MAX; tries++) {
       try {
         return await spins.submit(actor.tenantId, actor.userId, input)
       } catch (error) {
-        if (!(error instanceof PairMissing) || tries >= PAIR_TRIES_MAX) throw error
-        await preparePair(actor, wheel_id)
+        if (error instanceof PairMissing) await preparePair(actor, wheel_id)
+        else if (!isAnsweredElsewhere(error)) throw error
       }
     }
+    return refuse('unavailable', { retry_after_s: 1 })
   }
 
   async function spin(actor: Actor, { wheel_id, request_id, client_entropy }: SpinRequest) {
@@ -215,15 +226,33 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
     }
   }
 
-  /** A reward that ran out is taken off the wheel, and what is shown becomes what can be won. */
-  function followExhaustion(tenantId: string, wheelId: string): void {
-    app
-      .run(systemActor(tenantId), republishExhausted, { game: wheelId })
-      .catch((error: unknown) => report('republish', error))
+  /** Rewards that ran out are taken off their wheels, and what is shown becomes what can be won. */
+  async function republishAll(tenantId: string): Promise<void> {
+    const actor = systemActor(tenantId)
+    const exhausted = await app.run(actor, (tx) => loadExhaustedWheels(tx), undefined)
+    for (const { id } of exhausted) await app.run(actor, republishExhausted, { game: id })
   }
-  app.followAll((event) => {
-    if (event.type === 'wheel.exhausted') followExhaustion(event.tenantId, event.gameId)
+  app.followAll(({ type, tenantId }) => {
+    if (type === 'wheel.exhausted')
+      republishAll(tenantId).catch((error: unknown) => report('republish', error))
   })
+
+  /** What a process that stopped at the wrong moment left undone, once per tenant and process. */
+  const caughtUp = new Set<string>()
+  async function catchUp(tenantId: string): Promise<void> {
+    if (caughtUp.has(tenantId)) return
+    await checkpoints.make(tenantId)
+    caughtUp.add(tenantId)
+  }
+
+  async function openDue(actor: Actor, wheelId: string): Promise<void> {
+    try {
+      await open(actor, wheelId)
+    } catch (error) {
+      // Another process was quicker.
+      if (!(error instanceof Refusal && error.code === 'round_running')) report('round', error)
+    }
+  }
 
   return {
     versions,
@@ -241,10 +270,14 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
     joinRound: (actor, game, client_entropy) => app.run(actor, joinRound, { game, client_entropy }),
     async advanceRounds(tenantId) {
       const actor = systemActor(tenantId)
+      await catchUp(tenantId)
+      await republishAll(tenantId)
       const running = await app.run(actor, (tx) => loadRunningRounds(tx), undefined)
-      for (const round of running) await advance(tenantId, round.id)
+      // One that cannot go on must not hold up the others.
+      for (const { id } of running)
+        await advance(tenantId, id).catch((error: unknown) => report('round', error))
       const due = await app.run(actor, (tx) => loadRhythmicWheels(tx), undefined)
-      for (const wheel of due) await open(actor, wheel.id).catch((error: unknown) => report('round', error))
+      for (const wheel of due) await openDue(actor, wheel.id)
       return running.length + due.length > 0 ? LOOK_AGAIN_MS.running : LOOK_AGAIN_MS.idle
     },
     stats: () => ({ spins: spins.stats() }),
