@@ -1,5 +1,7 @@
 /** The demo tenant: something that is alive in the first minute, made with the same use cases that operators use. */
 import type { App } from '../app.ts'
+import type { Tx } from '../db/tx.ts'
+import { Refusal } from '../errors.ts'
 import type { Wheel } from '../games/wheel/wheel.ts'
 import type { MadeResource } from '../http/resource.ts'
 import { systemActor } from '../system.ts'
@@ -98,31 +100,33 @@ export async function makeDemo({ app, directory, wheel, prizes, wheels }: DemoDe
   const actor = { ...systemActor(tenant.id), roles: ['operator'] as const }
   if ((await wheel.find(actor, DEMO_WHEEL)) !== undefined) return tenant.id
 
-  await app.run(
-    actor,
-    async (tx) => {
-      const ids: number[] = []
-      for (const prize of PRIZES) ids.push(((await prizes.create(tx, { input: prize })) as { id: number }).id)
-      await wheels.create(tx, {
-        input: {
-          wheel_name: 'Summer wheel',
-          wheel_slug: DEMO_WHEEL,
-          wheel_description: 'Spin for discounts, points and credit. Every result can be checked by anybody.',
-          spin_chance_for_page_visit: 10,
-          spin_config: { duration_ms: 4_000, on_exhausted: 'points', round_every_s: 45, round_join_s: 12 },
-          rewards: SEGMENTS.map(({ prize, ...segment }) => ({
-            ...segment,
-            reward_type:
-              prize === null ? 'none' : PRIZES[prize].type === 'spin_chance' ? 'spin_chance' : 'prize',
-            prize_id: prize === null ? null : ids[prize]!,
-            per_user_limit: null,
-            reward_description: null,
-          })),
-        },
-      })
-    },
-    undefined,
-  )
+  try {
+    await app.run(actor, (tx) => makeRows(tx, prizes, wheels), undefined)
+  } catch (error) {
+    // The last start ended before it could publish, or another process starts at this moment.
+    if (!(error instanceof Refusal && error.code === 'already_exists')) throw error
+  }
   await wheel.publish(actor, DEMO_WHEEL)
   return tenant.id
+}
+
+async function makeRows(tx: Tx, prizes: MadeResource, wheels: MadeResource): Promise<void> {
+  const ids: number[] = []
+  for (const prize of PRIZES) ids.push(((await prizes.create(tx, { input: prize })) as { id: number }).id)
+  await wheels.create(tx, {
+    input: {
+      wheel_name: 'Summer wheel',
+      wheel_slug: DEMO_WHEEL,
+      wheel_description: 'Spin for discounts, points and credit. Every result can be checked by anybody.',
+      spin_chance_for_page_visit: 10,
+      spin_config: { duration_ms: 4_000, on_exhausted: 'points', round_every_s: 45, round_join_s: 12 },
+      rewards: SEGMENTS.map(({ prize, ...segment }) => ({
+        ...segment,
+        reward_type: prize === null ? 'none' : PRIZES[prize].type === 'spin_chance' ? 'spin_chance' : 'prize',
+        prize_id: prize === null ? null : ids[prize]!,
+        per_user_limit: null,
+        reward_description: null,
+      })),
+    },
+  })
 }
