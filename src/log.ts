@@ -3,7 +3,7 @@
  * Secrets are taken out by name, at any place where a request, a row or an error can carry them.
  */
 import { createRequire } from 'node:module'
-import { format } from 'node:util'
+import { formatWithOptions } from 'node:util'
 import pino, { type DestinationStream, type Logger } from 'pino'
 import type { LogLevel } from './config.ts'
 
@@ -37,8 +37,7 @@ const PATHS = SECRET_NAMES.flatMap((name) =>
 )
 
 /** Query parameters that carry a right: guest links, Colyseus' seats and tokens. */
-const SECRET_QUERY =
-  /([?&](?:t|token|authToken|_authToken|access_token|sessionId|reconnectionToken)=)[^&#\s]+/g
+const SECRET_QUERY = /((?:[?&](?:t|token)|authToken|access_token|sessionId|reconnectionToken)=)[^&#\s"']+/g
 
 /** An address as it may stand in the log: the right that it carries is gone, the rest is as it came. */
 export function withoutSecrets(url: string): string {
@@ -82,30 +81,67 @@ function prettyStream(is_wanted: boolean): DestinationStream | null {
   }
 }
 
-type Say = (...parts: unknown[]) => void
-export type ColyseusLogger = { debug: Say; info: Say; warn: Say; error: Say; log: Say; trace: Say }
+/** The part of pino that is used here. */
+export type LineLog = Record<
+  'debug' | 'info' | 'warn' | 'error' | 'trace',
+  (fields: object, text: string) => void
+>
+
+const LINES_PER_WINDOW = 30
+const WINDOW_MS = 10_000
+const TEXT_LENGTH_MAX = 300
 
 /**
- * What Colyseus takes as its logger. It calls `warn(text, value)`; pino would drop everything after the first
- * argument, so the parts become one text, and an error keeps its stack.
+ * What Colyseus takes as its logger, on a pino logger: one line per call, without stack (any client can cause those
+ * by the thousand with bad payloads, H31) and without tokens (they stand in the URL of a WebSocket, H13). Colyseus
+ * calls `warn(text, value)` and pino would drop the value, so the arguments become one text. At most 30 lines per
+ * level and 10 s of `now_ms`; the first line after that says how many were left out.
  */
-export function colyseusLogger(log: Log): ColyseusLogger {
-  const say =
-    (level: 'trace' | 'debug' | 'info' | 'warn' | 'error'): Say =>
-    (...parts) => {
-      const err = parts.find((part) => part instanceof Error)
-      const text = withoutSecrets(
-        format(...parts.map((part) => (part instanceof Error ? part.message : part))),
-      )
-      if (err === undefined) log[level]({ from: 'colyseus' }, text)
-      else log[level]({ from: 'colyseus', err }, text)
+export function colyseusLogger(
+  log: LineLog,
+  now_ms: () => number = () => performance.now(),
+): Record<keyof LineLog, (...parts: unknown[]) => void> {
+  const levelOf = (level: keyof LineLog) => {
+    let from_ms = 0
+    let line_count = 0
+    let left_out = 0
+    return (...parts: unknown[]) => {
+      const now = now_ms()
+      if (now - from_ms >= WINDOW_MS) {
+        if (left_out > 0) log[level]({ from: 'colyseus', left_out }, 'lines left out')
+        from_ms = now
+        line_count = 0
+        left_out = 0
+      }
+      line_count += 1
+      if (line_count > LINES_PER_WINDOW) left_out += 1
+      else log[level]({ from: 'colyseus' }, oneLine(parts))
     }
-  return {
-    trace: say('trace'),
-    debug: say('debug'),
-    info: say('info'),
-    log: say('info'),
-    warn: say('warn'),
-    error: say('error'),
   }
+  return {
+    debug: levelOf('debug'),
+    info: levelOf('info'),
+    warn: levelOf('warn'),
+    error: levelOf('error'),
+    trace: levelOf('trace'),
+  }
+}
+
+/** A token by its look, and members of a printed object by their names: redaction by path sees no text. */
+const BEARER = /\b(Bearer )\S+/gi
+const JSON_WEB_TOKEN = /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g
+const SECRET_MEMBER = new RegExp(
+  `\\b((?:${[...SECRET_NAMES, 'sessionId'].join('|')})['"]?: ?)(?:'[^']*'|"[^"]*"|[^\\s,}]+)`,
+  'gi',
+)
+
+/** The first line of what was said: what follows it is a stack, or advice to the developer of a room. */
+function oneLine(parts: unknown[]): string {
+  const plain = parts.map((part) => (part instanceof Error ? part.message : part))
+  const [first = ''] = formatWithOptions({ breakLength: Number.POSITIVE_INFINITY }, ...plain).split('\n')
+  return withoutSecrets(first)
+    .replace(BEARER, '$1[gone]')
+    .replace(JSON_WEB_TOKEN, '[gone]')
+    .replace(SECRET_MEMBER, '$1[gone]')
+    .slice(0, TEXT_LENGTH_MAX)
 }

@@ -9,14 +9,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { defineServer } from '@colyseus/core'
 import type { Request } from 'express'
-import {
-  addressOf,
-  colyseusLogger,
-  installGuards,
-  liveRoomCount,
-  makeHttpServer,
-  makeTransport,
-} from '../rooms/guard.ts'
+import { addressOf, installGuards, liveRoomCount, makeHttpServer, makeTransport } from '../rooms/guard.ts'
 import { guardOptionsOf, makeRooms } from '../rooms/index.ts'
 import { makeCrowds } from '../rooms/spectators.ts'
 import { wireCounts } from '../rooms/wire.ts'
@@ -41,7 +34,7 @@ import { makeAuth } from './http/auth.ts'
 import { makeHttp } from './http/server.ts'
 import { makeTokens } from './http/tokens.ts'
 import { checkSeedKeys, KeyError, keepKeys, loadKeys } from './keyfiles.ts'
-import { type Log, makeLog } from './log.ts'
+import { colyseusLogger, type Log, makeLog } from './log.ts'
 import { NODE_HASH } from './node-hash.ts'
 import { prizeResource } from './prizes/definitions.ts'
 import { makeCheckpoints } from './proofs/checkpoints.ts'

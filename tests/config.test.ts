@@ -366,19 +366,59 @@ describe('config: what the process says', () => {
         options: { reconnectionToken: 'SECRET' },
       })
       colyseusLogger(log).error('cannot join', 'ws://h/p/r?sessionId=SECRET&_authToken=SECRET&n=1')
+      colyseusLogger(log).info(
+        { reconnectionToken: 'SECRET', 'x-request': 1, headers: { authorization: 'Bearer SECRET' } },
+        'authToken=SECRET',
+        `who eyJhbGciOiJFZERTQSJ9.SECRET.SECRET said "token":"SECRET"`,
+      )
     })
     assert.ok(!text.includes('SECRET'), text)
     assert.ok(text.includes('kept') && text.includes('n=1') && text.includes('/admin'), text)
   })
 
-  it('the adapter for Colyseus keeps every argument and the stack of an error', () => {
+  it('H31 what Colyseus says keeps every argument, on one line of bounded length and without a stack', () => {
     const text = logged((log) => {
-      colyseusLogger(log).warn('slow room', { name: 'wheel' })
-      colyseusLogger(log).error(new Error('boom'))
+      const colyseus = colyseusLogger(log)
+      colyseus.warn('slow room', { name: 'wheel', deep: { deeper: { list: [1, { x: 'y' }] } } }, 7)
+      colyseus.error('join failed:', new Error('boom'))
+      colyseus.error(new Error('boom').stack)
+      colyseus.info('x'.repeat(5_000))
     })
-    assert.match(text, /slow room \{ name: 'wheel' \}/)
-    const failure = JSON.parse(text.trim().split('\n')[1]!)
-    assert.equal(failure.msg, 'boom')
-    assert.match(failure.err.stack, /config\.test/)
+    const said = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    assert.match(said[0].msg, /^slow room \{ name: 'wheel', deep: .*\} 7$/)
+    assert.equal(said[1].msg, 'join failed: boom')
+    assert.equal(said[2].msg, 'Error: boom')
+    assert.equal(said[3].msg, 'x'.repeat(300))
+    assert.ok(said.every((line) => line.from === 'colyseus' && line.err === undefined))
+    assert.doesNotMatch(text, /config\.test/)
+  })
+
+  it('H31 Colyseus gets its quota of lines per level, and the next window says how many were left out', () => {
+    let now_ms = 0
+    const text = logged((log) => {
+      const colyseus = colyseusLogger(log, () => now_ms)
+      for (let each = 0; each < 33; each++) colyseus.warn('noise')
+      colyseus.error('heard')
+      now_ms = 9_999
+      colyseus.warn('still too early')
+      now_ms = 10_000
+      colyseus.warn('later')
+    })
+    const said = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    assert.equal(said.filter(({ msg }) => msg === 'noise').length, 30)
+    assert.deepEqual(
+      said.slice(30).map(({ msg, left_out }) => [msg, left_out]),
+      [
+        ['heard', undefined],
+        ['lines left out', 4],
+        ['later', undefined],
+      ],
+    )
   })
 })

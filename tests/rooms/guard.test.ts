@@ -16,7 +16,6 @@ import {
   addressResolver,
   asServerError,
   checkReconnect,
-  colyseusLogger,
   expectJoinAck,
   guarded,
   holdSeat,
@@ -27,6 +26,7 @@ import {
   watchExpiry,
 } from '../../rooms/guard.ts'
 import { openSeats, placesOf, unusedSeats } from '../../rooms/seats.ts'
+import { colyseusLogger } from '../../src/log.ts'
 import {
   type Answer,
   ask,
