@@ -2,7 +2,7 @@
  * What the benches of the write path measure on: the product's own PostgreSQL with its own settings (fsync on), the
  * real schema, one tenant with one published wheel, and players who have chances and seed pairs.
  */
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,6 +26,7 @@ import { createTenant } from '../src/tenants/tenants.ts'
 
 export type Stage = {
   url: string
+  keyring: Keyring
   database: Database
   app: App
   checkpoints: Checkpoints
@@ -59,6 +60,25 @@ export function patientPool(url: string): Database {
   return openPool(url, (error) => fail('pool', error), PATIENT)
 }
 
+/** Keys as text, so that another process can work on the same database. */
+export type Keyring = { seed_key: string; fairness: JsonWebKey }
+
+export function makeKeyring(): Keyring {
+  const fairness = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
+  return { seed_key: randomBytes(32).toString('base64'), fairness }
+}
+
+/** What a process needs to spin on a database: pool, application, wheel. */
+export function makeCore(url: string, { seed_key, fairness }: Keyring) {
+  const database = patientPool(url)
+  const signing = createPrivateKey({ key: fairness, format: 'jwk' })
+  const keys = makeFairKeys([{ kid: 'k1', key: Buffer.from(seed_key, 'base64') }], signing)
+  const app = makeApp({ database, clock: systemClock, keys, report: fail })
+  const checkpoints = makeCheckpoints(app, fail)
+  const wheel = makeWheel({ app, checkpoints, entropy: localEntropy, report: fail })
+  return { database, app, checkpoints, wheel, keys }
+}
+
 /** Starts everything in a directory of its own under the system's temporary one; `close` removes it. */
 export async function startStage(player_count: number): Promise<Stage> {
   const dataDir = mkdtempSync(join(tmpdir(), 'livedraw-bench-'))
@@ -69,11 +89,9 @@ export async function startStage(player_count: number): Promise<Stage> {
     await postgres.stop()
     throw error
   }
-  const database = patientPool(postgres.url)
-  const keys = makeFairKeys([{ kid: 'k1', key: randomBytes(32) }], generateKeyPairSync('ed25519').privateKey)
-  const app = makeApp({ database, clock: systemClock, keys, report: fail })
-  const checkpoints = makeCheckpoints(app, fail)
-  const wheel = makeWheel({ app, checkpoints, entropy: localEntropy, report: fail })
+  const keyring = makeKeyring()
+  const core = makeCore(postgres.url, keyring)
+  const { database, app, checkpoints, wheel, keys } = core
   const tenant = await createTenant(app, makeDirectory(database), {
     tenant_code: 'bench',
     tenant_name: 'Bench',
@@ -97,6 +115,7 @@ export async function startStage(player_count: number): Promise<Stage> {
 
   return {
     url: postgres.url,
+    keyring,
     database,
     app,
     checkpoints,
