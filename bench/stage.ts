@@ -45,6 +45,7 @@ const SLUG = 'bench'
 /** A baseline queues a thousand spins for twenty connections; it must be slow and not refused. */
 const PATIENT = {
   ...POOL_LIMITS,
+  idle_in_transaction_timeout_ms: 60_000,
   connect_timeout_ms: 60_000,
   lock_timeout_ms: 30_000,
   statement_timeout_ms: 30_000,
@@ -81,17 +82,34 @@ export function makeCore(url: string, { seed_key, fairness }: Keyring) {
 
 /** Starts everything in a directory of its own under the system's temporary one; `close` removes it. */
 export async function startStage(player_count: number): Promise<Stage> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'livedraw-bench-'))
-  const postgres = await startEmbedded({ dataDir, log: () => {} })
+  const ends: (() => unknown)[] = []
+  const close = async () => {
+    for (const end of ends.splice(0).reverse()) await end()
+  }
   try {
-    await migrate(postgres.url)
+    return await build(player_count, ends, close)
   } catch (error) {
-    await postgres.stop()
+    await close()
     throw error
   }
+}
+
+async function build(
+  player_count: number,
+  ends: (() => unknown)[],
+  close: () => Promise<void>,
+): Promise<Stage> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'livedraw-bench-'))
+  ends.push(() => rmSync(dataDir, { recursive: true, force: true }))
+  const postgres = await startEmbedded({ dataDir, log: () => {} })
+  ends.push(() => postgres.stop())
+  await migrate(postgres.url)
   const keyring = makeKeyring()
-  const core = makeCore(postgres.url, keyring)
-  const { database, app, checkpoints, wheel, keys } = core
+  const { database, app, checkpoints, wheel, keys } = makeCore(postgres.url, keyring)
+  ends.push(
+    () => database.end(),
+    () => checkpoints.stop(),
+  )
   const tenant = await createTenant(app, makeDirectory(database), {
     tenant_code: 'bench',
     tenant_name: 'Bench',
@@ -125,18 +143,12 @@ export async function startStage(player_count: number): Promise<Stage> {
     players,
     async audit() {
       await checkpoints.make(tenant.id)
-      const report = await runAudit(database, {
-        signingKeys: new Map([[keys.kid, new Uint8Array(keys.publicKey)]]),
-      })
+      const signingKeys = new Map([[keys.kid, new Uint8Array(keys.publicKey)]])
+      const report = await runAudit(database, { signingKeys })
       if (!report.ok) throw new Error(reportText(report))
       return report.checks.filter((check) => check.status === 'ok').length
     },
-    async close() {
-      await checkpoints.stop()
-      await database.end()
-      await postgres.stop()
-      rmSync(dataDir, { recursive: true, force: true })
-    },
+    close,
   }
 }
 
