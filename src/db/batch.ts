@@ -21,8 +21,8 @@ export type Batcher<I, O> = {
   stats(): { waiting: number; busy_lanes: number; batches: number; items: number; singly: number }
 }
 
-/** More lanes than this only queue at the heads that all transactions of a tenant share. */
-const LANE_COUNT = 3
+/** One works in PostgreSQL while the other gathers. More only queue at the heads that all transactions of a tenant share. */
+const LANE_COUNT = 2
 /** Past it a commit grows longer without getting cheaper per member (measured at 64, 256 and 1,024). */
 const BATCH_SIZE_MAX = 256
 /** Two seconds of work at the measured rate; past it a caller is better served by a quick refusal. */
