@@ -904,8 +904,9 @@ describe('guards', () => {
       assert.equal(hold(stranger), false)
       const { _internalState: live } = inside
       inside._internalState = RoomInternalState.DISPOSING
-      assert.equal(hold(joined), false)
+      const is_held_while_ending = hold(joined)
       inside._internalState = live
+      assert.equal(is_held_while_ending, false)
       assert.equal(hold(joined), true)
     })
 
