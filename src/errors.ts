@@ -63,6 +63,14 @@ export const ERRORS = {
   },
   client_seed_invalid: { status: 400, title: 'A client seed is 8-64 characters of A-Z, a-z, 0-9, _ and -.' },
   not_yet_revealed: { status: 409, title: 'The seed of this event is not revealed yet.' },
+  // Ledger
+  insufficient_funds: { status: 409, title: 'The account does not hold that much.' },
+  obligation_conflict: { status: 409, title: 'This obligation was already met in another way.' },
+  transfer_not_found: { status: 404, title: 'There is no such transfer.' },
+  transfer_not_correctable: {
+    status: 409,
+    title: 'This transfer is itself a correction, or was taken back.',
+  },
 } as const satisfies Record<string, { status: number; title: string }>
 
 export type ErrorCode = keyof typeof ERRORS
@@ -120,10 +128,16 @@ export function isUnavailable(error: unknown): boolean {
     return true
   return (
     typeof message === 'string' &&
-    /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|Cannot use a pool after calling end/.test(
+    /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client (was closed|has encountered a connection error)|Cannot use a pool after calling end/.test(
       message,
     )
   )
+}
+
+/** Serialization failure or deadlock, after every repetition: the caller may try again too. */
+function isClash(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return typeof code === 'string' && /^40\w{3}$/.test(code)
 }
 
 /**
@@ -135,7 +149,7 @@ export function publicError(error: unknown): PublicError {
     const { status, title } = ERRORS[error.code]
     return { code: error.code, status, title, ...error.detail, detail: error.message }
   }
-  const code: ErrorCode = isUnavailable(error) ? 'unavailable' : 'internal'
+  const code: ErrorCode = isUnavailable(error) || isClash(error) ? 'unavailable' : 'internal'
   const { status, title } = ERRORS[code]
   return { code, status, title, detail: title, ...(code === 'unavailable' && { retry_after_s: 1 }) }
 }

@@ -356,6 +356,85 @@ table idempotency_keys (row-level security, forced)
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
+table ledger_accounts (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  owner_id character varying(128) not null
+  account_kind character varying(16) not null
+  currency character varying(8) not null
+  balance_minor bigint not null default 0
+  floor_minor bigint not null default 0
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((account_kind)::text = ANY ((ARRAY['wallet_credit'::character varying, 'loyalty_points'::character varying, 'coins'::character varying, 'free_bet'::character varying, 'cash'::character varying, 'stake'::character varying, 'pool'::character varying, 'prize_fund'::character varying, 'escrow'::character varying, 'house'::character varying, 'fee'::character varying, 'remainder'::character varying])::text[])))
+  CHECK (((balance_minor >= '-9007199254740991'::bigint) AND (balance_minor <= '9007199254740991'::bigint)))
+  CHECK (((currency)::text ~ '^[A-Z]{3,8}$'::text))
+  CHECK (((floor_minor >= '-9007199254740991'::bigint) AND (floor_minor <= 0)))
+  CHECK (((owner_id)::text <> ''::text))
+  CHECK ((balance_minor >= floor_minor))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, id, currency)
+  UNIQUE (tenant_id, owner_id, account_kind, currency)
+  CREATE CONSTRAINT TRIGGER ledger_accounts_follow_postings AFTER UPDATE ON public.ledger_accounts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.balance_minor <> old.balance_minor)) EXECUTE FUNCTION check_ledger_account()
+  CREATE CONSTRAINT TRIGGER ledger_accounts_open_empty AFTER INSERT ON public.ledger_accounts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.balance_minor <> 0)) EXECUTE FUNCTION check_ledger_account()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (balance_minor, floor_minor, updated_at) to livedraw_app
+
+table ledger_postings (row-level security, forced)
+  id bigint not null generated as identity
+  tenant_id uuid not null default app_tenant_id()
+  txn_id uuid not null
+  account_id uuid not null
+  currency character varying(8) not null
+  amount_minor bigint not null
+  balance_after_minor bigint not null
+  CHECK (((amount_minor <> 0) AND ((amount_minor >= '-9007199254740991'::bigint) AND (amount_minor <= '9007199254740991'::bigint))))
+  FOREIGN KEY (tenant_id, account_id, currency) REFERENCES ledger_accounts(tenant_id, id, currency)
+  FOREIGN KEY (tenant_id, txn_id) REFERENCES ledger_transfers(tenant_id, id)
+  PRIMARY KEY (tenant_id, account_id, id)
+  UNIQUE (tenant_id, txn_id, account_id)
+  CREATE TRIGGER ledger_postings_are_final BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  CREATE CONSTRAINT TRIGGER ledger_postings_follow AFTER INSERT ON public.ledger_postings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_ledger_posting()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table ledger_transfers (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  obligation character varying(200) not null
+  transfer_type character varying(64) not null
+  reason character varying(200)
+  posting_count integer not null
+  content_hash text not null
+  corrects_id uuid
+  is_reversal boolean not null default false
+  approved_by character varying(128)
+  metadata jsonb not null default '{}'::jsonb
+  created_by character varying(128) not null
+  created_at timestamp with time zone not null
+  CHECK (((corrects_id IS NOT NULL) OR ((NOT is_reversal) AND (approved_by IS NULL))))
+  CHECK (((obligation)::text <> ''::text))
+  CHECK ((length(content_hash) = 64))
+  CHECK ((posting_count >= 2))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, corrects_id) REFERENCES ledger_transfers(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, obligation)
+  CREATE INDEX ledger_transfers_by_correction ON public.ledger_transfers USING btree (tenant_id, corrects_id) WHERE (corrects_id IS NOT NULL)
+  CREATE UNIQUE INDEX ledger_transfers_reversed_once ON public.ledger_transfers USING btree (tenant_id, corrects_id) WHERE is_reversal
+  CREATE CONSTRAINT TRIGGER ledger_transfers_add_up AFTER INSERT ON public.ledger_transfers DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_ledger_transfer()
+  CREATE TRIGGER ledger_transfers_are_final BEFORE DELETE OR UPDATE ON public.ledger_transfers FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
 table spin_chances (row-level security, forced)
   id uuid not null
   tenant_id uuid not null default app_tenant_id()
@@ -685,6 +764,55 @@ CREATE OR REPLACE FUNCTION public.app_tenant_id()
 RETURN (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid
 
 
+CREATE OR REPLACE FUNCTION public.check_ledger_account()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not ledger_account_agrees(new.tenant_id, new.id) then
+    raise exception 'ledger account % does not hold what its last posting says', new.id using errcode = '23514';
+  end if;
+  return null;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.check_ledger_posting()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if new.balance_after_minor - new.amount_minor <> coalesce(
+       (select p.balance_after_minor from ledger_postings p
+        where p.tenant_id = new.tenant_id and p.account_id = new.account_id and p.id < new.id order by p.id desc limit 1), 0) then
+    raise exception 'ledger posting % does not follow the one before it', new.id using errcode = '23514';
+  end if;
+  if (select t.posting_count from ledger_transfers t where t.tenant_id = new.tenant_id and t.id = new.txn_id)
+     <> (select count(*) from ledger_postings p where p.tenant_id = new.tenant_id and p.txn_id = new.txn_id) then
+    raise exception 'ledger transfer % has other postings than it began with', new.txn_id using errcode = '23514';
+  end if;
+  if not ledger_account_agrees(new.tenant_id, new.account_id) then
+    raise exception 'ledger account % does not hold what its last posting says', new.account_id using errcode = '23514';
+  end if;
+  return null;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.check_ledger_transfer()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if (select count(*) from ledger_postings p where p.tenant_id = new.tenant_id and p.txn_id = new.id) <> new.posting_count then
+    raise exception 'ledger transfer % has not % postings', new.id, new.posting_count using errcode = '23514';
+  end if;
+  if exists (select from ledger_postings p where p.tenant_id = new.tenant_id and p.txn_id = new.id
+             group by p.currency having sum(p.amount_minor) <> 0) then
+    raise exception 'ledger transfer % does not add up to zero in each currency', new.id using errcode = '23514';
+  end if;
+  return null;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.keep_audit_row()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -719,6 +847,18 @@ begin
     raise exception 'a committed seed cannot be changed' using errcode = '55000';
   end if;
   return new;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.ledger_account_agrees(tenant uuid, account uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return (select a.balance_minor from ledger_accounts a where a.tenant_id = tenant and a.id = account)
+       = coalesce((select p.balance_after_minor from ledger_postings p
+                   where p.tenant_id = tenant and p.account_id = account order by p.id desc limit 1), 0);
 end $function$
 
 
@@ -794,6 +934,8 @@ $function$
 sequence gamification_games_id_seq
 
 sequence gamification_prizes_id_seq
+
+sequence ledger_postings_id_seq
 
 sequence play_ids
   grant usage to livedraw_app

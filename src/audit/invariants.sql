@@ -7,8 +7,8 @@
 --
 -- Tables of the games that are not in this version yet. A block that reads one of them is reported as not part of
 -- this version; any other missing table is a violation.
--- @LATER raffle_campaigns raffle_draws raffle_tickets raffle_winners prize_applications ledger_postings
--- @LATER ledger_accounts tournaments tournament_points tournament_winners tournament_entries
+-- @LATER raffle_campaigns raffle_draws raffle_tickets raffle_winners prize_applications
+-- @LATER tournaments tournament_points tournament_winners tournament_entries
 
 -- @I1 Chances are never negative, and used plus remaining is what was granted.
 select id from spin_chances
@@ -217,6 +217,72 @@ from ledger_accounts a
 left join ledger_postings p on p.account_id = a.id
 group by a.id, a.balance_minor, a.floor_minor
 having a.balance_minor is distinct from coalesce(sum(p.amount_minor), 0) or (a.balance_minor >= a.floor_minor) is not true;
+
+-- @L12 The balances of a tenant add up to zero in each currency: nothing was made or lost.
+select tenant_id, currency, sum(balance_minor) as net
+from ledger_accounts
+group by tenant_id, currency
+having sum(balance_minor) <> 0;
+
+-- @L13 Along an account each posting begins with the balance that the one before left.
+select account_id, id, amount_minor, balance_before, balance_after_minor
+from (select account_id, id, amount_minor, balance_after_minor,
+             coalesce(lag(balance_after_minor) over (partition by tenant_id, account_id order by id), 0) as balance_before
+      from ledger_postings) p
+where balance_before + amount_minor <> balance_after_minor;
+
+-- @L14 A transfer has the number of postings that it began with.
+select t.id, t.posting_count, count(p.id) as postings
+from ledger_transfers t
+left join ledger_postings p on p.tenant_id = t.tenant_id and p.txn_id = t.id
+group by t.tenant_id, t.id, t.posting_count
+having count(p.id) <> t.posting_count or count(p.id) < 2;
+
+-- @L15 An obligation was met once.
+select tenant_id, obligation
+from ledger_transfers
+group by tenant_id, obligation
+having count(*) > 1;
+
+-- @L16 A transfer is in the audit chain, exactly once, with the hash of what it moved.
+select t.id, t.obligation, a.entries
+from ledger_transfers t
+left join (select p.tenant_id, p.txn_id,
+                  string_agg(format('%s %s %s %s', a.account_kind, p.currency, p.amount_minor, to_json(a.owner_id)), e'\n'
+                             order by p.account_id) as lines
+           from ledger_postings p
+           join ledger_accounts a on a.tenant_id = p.tenant_id and a.id = p.account_id
+           group by p.tenant_id, p.txn_id) p on p.tenant_id = t.tenant_id and p.txn_id = t.id
+left join (select tenant_id, entity_id, count(*) as entries, min(new_values->>'content_hash') as content_hash,
+                  min(new_values->>'obligation') as obligation
+           from audit_logs where entity_type = 'ledger_transfer' group by tenant_id, entity_id) a
+  on a.tenant_id = t.tenant_id and a.entity_id = t.id
+where (a.entries = 1 and a.content_hash = t.content_hash and a.obligation = t.obligation
+       and t.content_hash = encode(sha256(convert_to(
+             concat_ws(e'\n', 'livedraw/ledger/1', t.transfer_type, coalesce(t.corrects_id::text, '-'), p.lines), 'UTF8')), 'hex')) is not true;
+
+-- @L16 A transfer that the audit chain names is still in the ledger.
+select a.tenant_id, a.entity_id
+from audit_logs a
+left join ledger_transfers t on t.tenant_id = a.tenant_id and t.id = a.entity_id
+where a.entity_type = 'ledger_transfer' and t.id is null;
+
+-- @L17 Of a transfer that was taken back nothing stands, in any account.
+select t.tenant_id, coalesce(t.corrects_id, t.id) as transfer_id, p.account_id, sum(p.amount_minor) as standing
+from ledger_transfers t
+join ledger_postings p on p.tenant_id = t.tenant_id and p.txn_id = t.id
+where exists (select from ledger_transfers r where r.is_reversal and r.corrects_id = coalesce(t.corrects_id, t.id))
+group by t.tenant_id, coalesce(t.corrects_id, t.id), p.account_id
+having sum(p.amount_minor) <> 0;
+
+-- @L18 Only the house, and an account that an approved correction left in debt, may go below zero.
+select a.id, a.account_kind, a.floor_minor
+from ledger_accounts a
+where a.account_kind <> 'house' and a.floor_minor < 0
+  and (a.floor_minor = a.balance_minor
+       and exists (select from ledger_postings p
+                   join ledger_transfers t on t.tenant_id = p.tenant_id and t.id = p.txn_id
+                   where p.tenant_id = a.tenant_id and p.account_id = a.id and t.approved_by is not null)) is not true;
 
 -- @I16 A discount is not negative, is within its cap, and makes up the order together with what is left to pay.
 select id, order_minor, discount_minor, final_minor
