@@ -162,6 +162,16 @@ describe('conditions: the state of a prize', () => {
     })
   }
 
+  it('S2-38 an expired prize says until when it was good, as a seed time, with its grace', () => {
+    const prize = aPrize({}, { expires_at: at('2026-02-25T12:00:00Z'), grace_hours: 24 })
+    assert.deepEqual(whyNotApply(prize, given(), at('2026-02-26T12:00:00.001Z'), BERLIN), [
+      plain('prize_expired', 'The prize has expired.', {
+        required: '2026-02-26 12:00:00',
+        actual: '2026-02-26 12:00:01',
+      }),
+    ])
+  })
+
   it('S2-07 what the sweep expired stays expired, whatever the clock says', () => {
     const prize = aPrize({}, { prize_status: 'expired', expires_at: at('2030-01-01T00:00:00Z') })
     assert.deepEqual(codes(whyNotApply(prize, given(), NOW, BERLIN)), ['prize_expired'])

@@ -311,7 +311,7 @@ export function reasonView({ valid_from, ...rest }: Reason): Omit<Reason, 'valid
   return { ...rest, valid_from: valid_from === null ? null : secondText(valid_from) }
 }
 
-/** `2026-02-28 23:59:59`. A begun second counts as whole: nobody is told to come too early. */
+/** As the seed shows times, in UTC: `2026-02-28 23:59:59`. A begun second counts as whole: nobody is told to come too early. */
 function secondText(at: Date): string {
   const second = new Date(Math.ceil(at.getTime() / 1000) * 1000)
   return second.toISOString().slice(0, 19).replace('T', ' ')
@@ -400,8 +400,9 @@ const STATES: readonly State[] = [
     whyNot: (prize, _order, now) => {
       if (prize.prize_status === 'applied') return null
       if (prize.prize_status !== 'expired' && !isPastDeadline(prize, now)) return null
-      const required = deadlineOf(prize)?.toISOString() ?? null
-      return reason('prize_expired', 'The prize has expired.', { required, actual: now.toISOString() })
+      const deadline = deadlineOf(prize)
+      const required = deadline && secondText(deadline)
+      return reason('prize_expired', 'The prize has expired.', { required, actual: secondText(now) })
     },
   },
   {

@@ -336,6 +336,50 @@ describe('discount: properties', () => {
     )
   })
 
+  it('S2-10 a forgery that adds up is a fault where it leaves its inputs', () => {
+    const { details } = discountFor(aPrize('discount_fixed', '10.00'), anOrder('30.00'))
+    const [start, end] = details.calculation.steps
+    const of = (steps: unknown[], discount_amount: string, final_amount: string) => {
+      const effect = { kind: 'order_discount', amount: discount_amount }
+      const calculation = { ...details.calculation, steps, effect }
+      return recompute({ ...details, discount_amount, final_amount, calculation }).faults
+    }
+    assert.deepEqual(of([start, end], '10.00', '20.00'), [])
+    assert.deepEqual(of([start, { ...end, limit: '5.00', gives: '5.00' }], '5.00', '25.00'), [
+      'calculation.steps[1].limit',
+    ])
+    assert.deepEqual(of([start, start], '10.00', '20.00'), ['calculation.steps[1].op'])
+    assert.deepEqual(of([{ ...start, amount: '40.00', gives: '40.00' }], '40.00', '0.00'), [
+      'calculation.steps[0].amount',
+      'final_amount',
+    ])
+  })
+
+  const free_item = { id: 5, category_id: 2, price_minor: 450n, quantity: 1 }
+  for (const { type, value, forged, fault } of [
+    { type: 'free_delivery', value: null, forged: { delivery_fee: '0.01' }, fault: '' },
+    { type: 'free_delivery', value: null, forged: { amount_saved: '99.00' }, fault: '' },
+    { type: 'free_item', value: null, forged: { amount_saved: null }, fault: '' },
+    {
+      type: 'free_item',
+      value: null,
+      forged: { line: { id: 5, category_id: 2, quantity: 1, price: '4.50' } },
+      fault: '',
+    },
+    { type: 'wallet_credit', value: '20.00', forged: { amount: '20.01' }, fault: '.amount' },
+    { type: 'loyalty_points', value: '100', forged: { amount: '1000' }, fault: '.amount' },
+    { type: 'spin_chance', value: '3', forged: { count: 4 }, fault: '.count' },
+  ] as const) {
+    it(`S2-10 an effect of ${type} forged to ${JSON.stringify(forged)} is a fault`, () => {
+      const order = anOrder('20.00', { delivery_fee_minor: 390n, free_item })
+      const { details } = discountFor(aPrize(type, value), order)
+      assert.deepEqual(recompute(details).faults, [])
+      const effect = { ...details.calculation.effect, ...forged }
+      const calculation = { ...details.calculation, effect }
+      assert.deepEqual(recompute({ ...details, calculation }).faults, [`calculation.effect${fault}`])
+    })
+  }
+
   it('S2-10 a calculation that another type would have is a fault', () => {
     const details = aDetails()
     assert.deepEqual(recompute({ ...details, application_type: 'discount_fixed' }).faults, [
