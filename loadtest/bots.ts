@@ -10,7 +10,8 @@ import { createHistogram, monitorEventLoopDelay, type RecordableHistogram } from
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Room } from '@colyseus/sdk'
-import WebSocket from 'ws'
+import type WebSocket from 'ws'
+import { type BareSocket, openBareSocket } from './bare-socket.ts'
 import type { Evidence, Reply, SeenState, Told } from './check.ts'
 
 export type Bot = { token: string | null; address: string | null }
@@ -95,7 +96,7 @@ async function run(plan: BotPlan): Promise<void> {
   const states: SeenState[] = []
   const players: Player[] = []
   const watchers: { room: SdkRoom; pauses: boolean }[] = []
-  const sockets: WebSocket[] = []
+  const sockets: BareSocket[] = []
   let pauses = 0
   let is_over = false
 
@@ -174,7 +175,7 @@ async function run(plan: BotPlan): Promise<void> {
     else sockets.push(await joinLightly(bot, options))
   }
 
-  async function joinLightly(bot: Bot, options: object): Promise<WebSocket> {
+  async function joinLightly(bot: Bot, options: object): Promise<BareSocket> {
     const answer = await fetch(`${plan.endpoint}/matchmake/joinOrCreate/wheel`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headersOf(bot) },
@@ -182,27 +183,26 @@ async function run(plan: BotPlan): Promise<void> {
     })
     const seat = (await answer.json()) as { processId: string; roomId: string; sessionId: string }
     if (!answer.ok) throw new Error(`no seat: ${JSON.stringify(seat)}`)
-    const url = `${plan.endpoint.replace('http', 'ws')}/${seat.processId}/${seat.roomId}?sessionId=${seat.sessionId}`
-    const socket = new WebSocket(url, { headers: headersOf(bot), perMessageDeflate: false })
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject)
-      socket.on('message', (data: Buffer) => {
-        totals.bytes += data.length
-        const code = data[0]! & CODE_MASK
-        if (code === JOIN_ROOM) {
-          socket.send(Uint8Array.of(JOIN_ROOM))
-          resolve()
-        } else if (code === ROOM_DATA) {
-          totals.messages += 1
-          frames.add(data.toString('latin1'))
-        } else if (code === ROOM_STATE || code === ROOM_STATE_PATCH) totals.patches += 1
+    const url = new URL(`/${seat.processId}/${seat.roomId}?sessionId=${seat.sessionId}`, plan.endpoint)
+    return new Promise<BareSocket>((resolve, reject) => {
+      const socket = openBareSocket(url, headersOf(bot), {
+        message(data) {
+          totals.bytes += data.length
+          const code = data[0]! & CODE_MASK
+          if (code === JOIN_ROOM) {
+            socket.send(Uint8Array.of(JOIN_ROOM))
+            resolve(socket)
+          } else if (code === ROOM_DATA) {
+            totals.messages += 1
+            frames.add(data.toString('latin1'))
+          } else if (code === ROOM_STATE || code === ROOM_STATE_PATCH) totals.patches += 1
+        },
+        gone(reason) {
+          reject(reason instanceof Error ? reason : new Error(`closed with ${reason}`))
+          if (!is_over) fail(reason instanceof Error ? 'socket' : `left_${reason}`)
+        },
       })
     })
-    socket.on('error', () => fail('socket'))
-    socket.on('close', (code) => {
-      if (!is_over) fail(`left_${code}`)
-    })
-    return socket
   }
 
   async function joinAll(): Promise<void> {
@@ -372,7 +372,7 @@ async function run(plan: BotPlan): Promise<void> {
   }))
   const evidence: Evidence = { replies, unanswered, announced: [...announced.values()], states }
   parentPort!.postMessage({ type: 'done', evidence, log, latency, pauses } satisfies FromBots)
-  for (const socket of sockets) socket.terminate()
+  for (const socket of sockets) socket.end()
   await Promise.all(decoding.map((room) => Promise.race([room.leave(), sleep(2_000)])))
   process.exit()
 }
