@@ -10,10 +10,13 @@ type Place = { at: string; id: string }
 
 const encode = (place: Place): string => Buffer.from(`${place.at} ${place.id}`).toString('base64url')
 
-function decode(cursor: string | undefined): Place | null {
+const UUID = /^[0-9a-f-]{36}$/
+const PLAY_ID = /^\d{1,15}$/
+
+function decode(cursor: string | undefined, id_pattern: RegExp): Place | null {
   if (cursor === undefined) return null
   const [at, id] = Buffer.from(cursor, 'base64url').toString().split(' ')
-  if (at === undefined || id === undefined || Number.isNaN(Date.parse(at)) || !/^[0-9a-f-]{36}$/.test(id))
+  if (at === undefined || id === undefined || Number.isNaN(Date.parse(at)) || !id_pattern.test(id))
     return refuseCursor()
   return { at, id }
 }
@@ -31,7 +34,7 @@ function paged<R, V>(rows: readonly R[], limit: number, view: (row: R) => V, cur
 /** The actor's spins of a wheel. Refuses game_not_found. */
 export async function readMySpins(tx: Tx, { game, limit, cursor }: Page & { game: string }) {
   const wheel = (await loadWheel(tx, game)) ?? refuse('game_not_found')
-  const rows = await loadSpinPage(tx, wheel.id, tx.actor.userId, decode(cursor), limit + 1)
+  const rows = await loadSpinPage(tx, wheel.id, tx.actor.userId, decode(cursor, UUID), limit + 1)
   return paged(
     rows,
     limit,
@@ -49,7 +52,7 @@ export async function readMySpins(tx: Tx, { game, limit, cursor }: Page & { game
 
 /** The actor's chances, used up and expired ones too. */
 export async function readGrants(tx: Tx, { limit, cursor }: Page) {
-  const rows = await loadGrantPage(tx, tx.actor.userId, decode(cursor), limit + 1)
+  const rows = await loadGrantPage(tx, tx.actor.userId, decode(cursor, UUID), limit + 1)
   return paged(
     rows,
     limit,
@@ -62,12 +65,12 @@ export async function readGrants(tx: Tx, { limit, cursor }: Page) {
   )
 }
 
-/** The actor's plays. What a locked prize is stays hidden until it is unlocked (S2-04). */
+/** The actor's plays, by when they were made: ids are taken in blocks. What a locked prize is stays hidden until it is unlocked (S2-04). */
 export async function readMyPlays(tx: Tx, { limit, cursor, won_only }: Page & { won_only: boolean }) {
-  const before = cursor === undefined ? null : Number(cursor)
-  if (before !== null && !Number.isSafeInteger(before)) refuseCursor()
-  const rows = await loadPlayPage(tx, tx.actor.userId, won_only, before, limit + 1)
-  return paged(rows, limit, playView, (row) => String(row.id))
+  const rows = await loadPlayPage(tx, tx.actor.userId, won_only, decode(cursor, PLAY_ID), limit + 1)
+  return paged(rows, limit, playView, (row) =>
+    encode({ at: row.created_at.toISOString(), id: String(row.id) }),
+  )
 }
 
 function playView(row: PlayRow) {

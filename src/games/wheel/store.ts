@@ -709,16 +709,17 @@ export function loadPlayPage(
   tx: Tx,
   user_id: string,
   won_only: boolean,
-  before: number | null,
+  after: { at: string; id: string } | null,
   limit: number,
 ) {
   return tx.rows<PlayRow>(
     `select p.id, p.uuid, g.game_name, g.game_type, p.is_winner, p.prize_status, p.prize_snapshot, p.created_at, p.unlocked_at,
             p.expires_at, p.event_id
      from gamification_game_plays p join gamification_games g on g.id = p.game_id
-     where p.user_id = $1 and (not $2 or p.is_winner) and ($3::bigint is null or p.id < $3)
-     order by p.id desc limit $4`,
-    [user_id, won_only, before, limit],
+     where p.user_id = $1 and (not $2 or p.is_winner)
+       and ($3::timestamptz is null or (p.created_at, p.id) < ($3, $4::bigint))
+     order by p.created_at desc, p.id desc limit $5`,
+    [user_id, won_only, after?.at ?? null, after?.id ?? null, limit],
   )
 }
 
