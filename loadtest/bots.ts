@@ -51,6 +51,7 @@ export type Beat = {
 
 export type FromBots =
   | { type: 'joined' }
+  | { type: 'quiet' }
   | { type: 'beat'; beat: Beat }
   | {
       type: 'done'
@@ -357,6 +358,9 @@ async function run(plan: BotPlan): Promise<void> {
   const pausing = pauseSome()
   await spinOnTime()
   await askAgain()
+  parentPort!.postMessage({ type: 'quiet' } satisfies FromBots)
+  // Until the other threads are quiet too: what they spun belongs to the log and to the last states.
+  await new Promise((resolve) => parentPort!.once('message', resolve))
   is_over = true
   await Promise.all([following, pausing])
   const newest = Math.max(0, ...[...announced.values()].map(({ version }) => version))

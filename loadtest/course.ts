@@ -40,7 +40,8 @@ export type Course = {
 type Thread = {
   worker: Worker
   beat: Beat | undefined
-  joined: Promise<void>
+  joined: Promise<unknown>
+  quiet: Promise<unknown>
   done: Promise<Extract<FromBots, { type: 'done' }>>
 }
 
@@ -62,7 +63,11 @@ export async function runCourse(
     const seconds: Second[] = []
     let is_over = false
     const watching = watch(api, threads, seconds, () => is_over, show)
-    const done = await Promise.all(threads.map((thread) => thread.done)).finally(() => {
+    const ended = Promise.all(threads.map(({ quiet }) => quiet)).then(() => {
+      for (const { worker } of threads) worker.postMessage('finish')
+      return Promise.all(threads.map(({ done }) => done))
+    })
+    const done = await ended.finally(() => {
       is_over = true
     })
     await watching
@@ -85,11 +90,13 @@ function startThread(plan: BotPlan): Thread {
   const thread: Thread = {
     worker,
     beat: undefined,
-    joined: until('joined').then(() => {}),
+    joined: until('joined'),
+    quiet: until('quiet'),
     done: until('done'),
   }
-  // Both are awaited in turn; a failure before that must not end the process.
+  // They are awaited in turn; a failure before that must not end the process.
   thread.joined.catch(() => {})
+  thread.quiet.catch(() => {})
   thread.done.catch(() => {})
   worker.on('message', (message: FromBots) => {
     if (message.type === 'beat') thread.beat = message.beat
