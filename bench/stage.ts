@@ -56,9 +56,20 @@ const fail = (where: string, error: unknown): void => {
   console.error(`${where}:`, error)
 }
 
-/** A pool of twenty without the product's short deadlines. */
+/** A pool of twenty without the product's short deadlines. A connection that PostgreSQL ends as it stops is no news. */
 export function patientPool(url: string): Database {
-  return openPool(url, (error) => fail('pool', error), PATIENT)
+  let is_ended = false
+  const report = (error: Error) => {
+    if (!is_ended) fail('pool', error)
+  }
+  const pool = openPool(url, report, PATIENT)
+  return {
+    ...pool,
+    end() {
+      is_ended = true
+      return pool.end()
+    },
+  }
 }
 
 /** Keys as text, so that another process can work on the same database. */

@@ -21,7 +21,10 @@ function loadtest(...args: string[]): Promise<{ code: number; stdout: string; st
 
 describe('npm run loadtest', function () {
   this.timeout(90_000)
-  const dir = mkdtempSync(join(tmpdir(), 'livedraw-loadtest-test-'))
+  let dir: string
+  before(() => {
+    dir = mkdtempSync(join(tmpdir(), 'livedraw-loadtest-test-'))
+  })
   after(() => rmSync(dir, { recursive: true, force: true }))
 
   it('K-06 ten players and five spectators lose nothing, exit 0 and leave a page that works offline', async () => {
