@@ -3,7 +3,9 @@ import { z } from 'zod'
 import type { Role, Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import { type MadeResource, resource } from '../http/resource.ts'
-import { isPrizeInUse, recountWins } from './store.ts'
+import { type Conditions, conditionFaults, conditionFields } from './conditions.ts'
+import { decimalsOf, definedAmountOf } from './money.ts'
+import { isPrizeInUse, loadTerms, recountWins } from './store.ts'
 
 /** seeds/002 names seven types; seeds/000 and 001 the rest (features N1). */
 export const PRIZE_TYPES = [
@@ -25,12 +27,11 @@ export const PRIZE_TYPES = [
   'voucher',
 ] as const
 
-const DECIMAL = /^(0|[1-9]\d{0,11})(\.\d{1,2})?$/
-const decimal = z.string().regex(DECIMAL, 'a decimal with at most two places')
+const DECIMAL = /^(0|[1-9]\d{0,11})(\.\d{1,4})?$/
 const WHOLE = /^[1-9]\d{0,5}$/
 
 /** Conditions of use, stored under the seed's own names. */
-const CONDITIONS = ['min_order_amount', 'max_discount_amount', 'valid_order_types'] as const
+const CONDITIONS = Object.keys(conditionFields) as (keyof Conditions)[]
 
 const fields = {
   name: z.string().trim().min(1).max(200),
@@ -43,9 +44,7 @@ const fields = {
     .regex(/^#[0-9A-Fa-f]{6}$/)
     .nullable(),
   prize_image: z.httpUrl().max(500).nullable(),
-  min_order_amount: decimal.nullable(),
-  max_discount_amount: decimal.nullable(),
-  valid_order_types: z.array(z.string().max(32)).max(20).nullable(),
+  ...conditionFields,
   expires_in_days: z.int().min(1).max(3650).nullable(),
   never_expires: z.boolean(),
   grace_hours: z.int().min(0).max(24),
@@ -64,6 +63,13 @@ const example = {
   stock: null,
 } as const
 
+/** Every condition, absent when nothing is said about it. */
+function withoutConditions(): z.ZodRawShape {
+  return Object.fromEntries(
+    Object.entries(conditionFields).map(([name, field]) => [name, z.prefault(field as z.ZodNullable, null)]),
+  )
+}
+
 const create = z
   .strictObject({
     ...fields,
@@ -72,9 +78,7 @@ const create = z
     display_value: fields.display_value.default(null),
     prize_color: fields.prize_color.default(null),
     prize_image: fields.prize_image.default(null),
-    min_order_amount: fields.min_order_amount.default(null),
-    max_discount_amount: fields.max_discount_amount.default(null),
-    valid_order_types: fields.valid_order_types.default(null),
+    ...withoutConditions(),
     expires_in_days: fields.expires_in_days.default(null),
     never_expires: fields.never_expires.default(false),
     grace_hours: fields.grace_hours.default(0),
@@ -101,6 +105,7 @@ const shape = z
   .meta({
     id: 'Prize',
     example: {
+      ...Object.fromEntries(CONDITIONS.map((name) => [name, null])),
       ...example,
       id: 1,
       description: null,
@@ -120,18 +125,18 @@ const shape = z
 
 const STAFF: readonly Role[] = ['operator', 'service']
 
-/** A value has to mean something for its type. Refuses invalid_input. */
-function refuseBadValue(type: string, value: string | null): void {
+/** A value has to mean something for its type, in the tenant's currency. Refuses invalid_input. */
+function refuseBadValue(type: string, value: string | null, currency: string): void {
   const bad = (detail: string): never => refuse('invalid_input', { errors: [{ pointer: '/value', detail }] })
-  if (
-    type === 'discount_percentage' &&
-    !(value !== null && DECIMAL.test(value) && Number(value) > 0 && Number(value) <= 100)
-  ) {
-    bad('A percentage is a decimal above 0 and at most 100.')
-  }
+  const amountOf = (decimals: number) =>
+    value === null || !DECIMAL.test(value) ? 0n : (definedAmountOf(value, decimals) ?? 0n)
+
+  if (type === 'discount_percentage' && !(amountOf(2) > 0n && amountOf(2) <= 10_000n))
+    bad('A percentage is a decimal above 0 and at most 100, with at most two places.')
+  const decimals = decimalsOf(currency)
   const amounts = ['discount_fixed', 'wallet_credit', 'cash', 'free_bet', 'balance_boost']
-  if (amounts.includes(type) && !(value !== null && DECIMAL.test(value) && Number(value) > 0))
-    bad('This type needs an amount above 0.')
+  if (amounts.includes(type) && amountOf(decimals) === 0n)
+    bad(`This type needs an amount above 0 with at most ${decimals} decimals.`)
   const counts = ['loyalty_points', 'coins', 'spin_chance']
   if (counts.includes(type) && !(value !== null && WHOLE.test(value)))
     bad('This type needs a whole number above 0.')
@@ -173,23 +178,23 @@ export function prizeResource(): MadeResource {
     shape,
     refusals: ['in_use'],
     async beforeWrite(tx: Tx, input, existing) {
-      refuseBadValue(
-        input.type ?? existing?.['type'],
-        input.value === undefined ? (existing?.['value'] ?? null) : input.value,
-      )
+      const { currency } = await loadTerms(tx)
+      const type = input.type ?? existing?.['type']
+      const value = input.value === undefined ? (existing?.['value'] ?? null) : input.value
+      refuseBadValue(type, value, currency)
       if (existing !== undefined && typeof input.stock === 'number') {
         const won = existing['stock'] === null ? await recountWins(tx, existing['id']) : existing['won_count']
         if (input.stock < won)
           refuse('invalid_input', { errors: [{ pointer: '/stock', detail: `${won} were won already.` }] })
       }
-      const columns = Object.fromEntries(
-        Object.entries(input).filter(([name]) => !(CONDITIONS as readonly string[]).includes(name)),
-      )
-      const conditions = { ...existing?.['conditions'] }
+      const columns = Object.fromEntries(Object.entries(input).filter(([name]) => !(name in conditionFields)))
+      const conditions: Record<string, unknown> = { ...existing?.['conditions'] }
       for (const name of CONDITIONS) {
         if (input[name] === null) delete conditions[name]
         else if (input[name] !== undefined) conditions[name] = input[name]
       }
+      const errors = conditionFaults({ type, conditions: conditions as Conditions }, currency)
+      if (errors.length > 0) refuse('invalid_input', { errors })
       return { ...columns, conditions, version: (existing?.['version'] ?? 0) + 1 }
     },
     async beforeRemove(tx, row) {

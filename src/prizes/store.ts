@@ -1,4 +1,4 @@
-/** Statements over prize definitions. */
+/** Statements over prize definitions, and over the wallet. */
 import type { Tx } from '../db/tx.ts'
 
 /**
@@ -23,4 +23,12 @@ export async function isPrizeInUse(tx: Tx, id: number): Promise<boolean> {
     [id],
   )
   return row!.used
+}
+
+/** What amounts and hours of this tenant mean. */
+export type Terms = { currency: string; time_zone: string }
+
+export async function loadTerms(tx: Tx): Promise<Terms> {
+  const row = await tx.one<Terms>('select currency, time_zone from tenants', [], 'load_terms')
+  return row!
 }

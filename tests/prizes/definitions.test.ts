@@ -1,0 +1,78 @@
+/** Prize definitions over HTTP: every condition of the seed is kept, and what means nothing is refused. */
+import assert from 'node:assert/strict'
+import { type Product, startProduct } from '../http/product.ts'
+
+const EVERY = {
+  name: 'Everything at once',
+  type: 'discount_percentage',
+  value: '15.00',
+  schedule_type: 'specific_time',
+  valid_from_time: '09:00:00',
+  valid_until_time: '21:00:00',
+  valid_days: [1, 2, 3, 4, 5],
+  min_order_amount: '50.00',
+  min_order_amount_basis: 'initial',
+  min_cart_items: 2,
+  valid_order_types: ['delivery', 'takeaway'],
+  valid_payment_methods: ['card', 'paypal'],
+  max_delivery_distance_km: 15,
+  valid_zone_ids: [1, 2, 5],
+  new_customer_only: null,
+  min_order_count: 5,
+  valid_food_ids: [1, 5, 12],
+  valid_food_ids_match: 'any',
+  valid_category_ids: [2, 3],
+  valid_category_ids_match: 'all',
+  max_discount_amount: '25.00',
+}
+
+describe('prizes: definitions', () => {
+  let http: Product
+  let operator: string
+
+  before(async () => {
+    http = await startProduct()
+    operator = await http.token('operator')
+  })
+  after(() => http.close())
+
+  const create = (json: unknown) => http.ask('POST', '/api/v1/prizes', { token: operator, json })
+  const change = (id: number, json: unknown) =>
+    http.ask('PATCH', `/api/v1/prizes/${id}`, { token: operator, json, headers: { 'if-match': '*' } })
+
+  it('S2-12 keeps every condition of the seed, and a change of one leaves the others', async () => {
+    const made = await create(EVERY)
+    assert.equal(made.status, 201, made.text)
+    for (const [name, value] of Object.entries(EVERY)) assert.deepEqual(made.body[name], value, name)
+    const changed = await change(made.body.id, { min_cart_items: null, valid_zone_ids: [7] })
+    assert.equal(changed.status, 200, changed.text)
+    assert.deepEqual([changed.body.min_cart_items, changed.body.valid_zone_ids], [null, [7]])
+    assert.equal(changed.body.min_order_amount, '50.00')
+    assert.equal(changed.body.version, made.body.version + 1)
+  })
+
+  for (const { pointer, json } of [
+    { pointer: '/min_order_amount_basis', json: { min_order_amount: null } },
+    { pointer: '/valid_until_time', json: { valid_until_time: '09:00' } },
+    { pointer: '/schedule_type', json: { schedule_type: 'always' } },
+    { pointer: '/min_order_count', json: { new_customer_only: true } },
+    { pointer: '/max_discount_amount', json: { type: 'free_delivery', value: null } },
+    { pointer: '/max_discount_amount', json: { max_discount_amount: '0.001' } },
+    { pointer: '/max_delivery_distance_km', json: { max_delivery_distance_km: -1 } },
+    { pointer: '/valid_days', json: { valid_days: [8] } },
+    { pointer: '/value', json: { type: 'discount_fixed', value: '5.001' } },
+    { pointer: '/value', json: { value: '100.01' } },
+    { pointer: '/value', json: { value: '10.005' } },
+  ]) {
+    it(`S2-12 refuses ${JSON.stringify(json)}, pointing at ${pointer}, on creation and as a change`, async () => {
+      const made = await create(EVERY)
+      for (const refused of [await create({ ...EVERY, ...json }), await change(made.body.id, json)]) {
+        assert.equal(refused.status, 400, refused.text)
+        assert.ok(
+          refused.body.errors.some((each: any) => each.pointer.startsWith(pointer)),
+          refused.text,
+        )
+      }
+    })
+  }
+})
