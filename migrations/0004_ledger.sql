@@ -44,10 +44,13 @@ create table ledger_transfers (
   created_by varchar(128) not null,
   created_at timestamptz not null,
   check (corrects_id is not null or (not is_reversal and approved_by is null)),
-  primary key (tenant_id, id),
-  unique (tenant_id, obligation),
-  foreign key (tenant_id, corrects_id) references ledger_transfers (tenant_id, id)
+  unique (tenant_id, obligation)
 );
+-- Made last: in a new database, until its first statistics, the planner takes the newest of the indexes that begin with
+-- the tenant, and the key is looked up three times per transfer (measured: 2 ms per transfer and rising, or 0.4 ms and steady, on a busy machine).
+alter table ledger_transfers
+  add primary key (tenant_id, id),
+  add foreign key (tenant_id, corrects_id) references ledger_transfers (tenant_id, id);
 call protect('ledger_transfers', 'select, insert');
 create trigger ledger_transfers_are_final before update or delete on ledger_transfers for each row execute function refuse_change();
 create index ledger_transfers_by_correction on ledger_transfers (tenant_id, corrects_id) where corrects_id is not null;
@@ -73,14 +76,6 @@ create table ledger_postings (
 call protect('ledger_postings', 'select, insert');
 create trigger ledger_postings_are_final before update or delete on ledger_postings for each row execute function refuse_change();
 
--- True when an account holds what its last posting says.
-create function ledger_account_agrees(tenant uuid, account uuid) returns boolean language plpgsql stable as $$
-begin
-  return (select a.balance_minor from ledger_accounts a where a.tenant_id = tenant and a.id = account)
-       = coalesce((select p.balance_after_minor from ledger_postings p
-                   where p.tenant_id = tenant and p.account_id = account order by p.id desc limit 1), 0);
-end $$;
-
 -- Deferred, so that a transfer may be written in any number of statements; it is looked at when it is whole.
 create function check_ledger_transfer() returns trigger language plpgsql as $$
 begin
@@ -99,18 +94,24 @@ create constraint trigger ledger_transfers_add_up after insert on ledger_transfe
 -- One posting after the other: its balance is the one before plus its amount, its transfer has no posting too many, and
 -- the last one of an account is what the account says. By induction a balance is the sum of its postings.
 create function check_ledger_posting() returns trigger language plpgsql as $$
+declare
+  -- One statement for the three questions: it runs for every posting.
+  fault text := case
+    when new.balance_after_minor - new.amount_minor <> coalesce(
+           (select p.balance_after_minor from ledger_postings p
+            where p.tenant_id = new.tenant_id and p.account_id = new.account_id and p.id < new.id order by p.id desc limit 1), 0)
+      then 'does not follow the one before it'
+    when (select t.posting_count from ledger_transfers t where t.tenant_id = new.tenant_id and t.id = new.txn_id)
+         <> (select count(*) from ledger_postings p where p.tenant_id = new.tenant_id and p.txn_id = new.txn_id)
+      then 'is one more than its transfer began with'
+    when (select a.balance_minor from ledger_accounts a where a.tenant_id = new.tenant_id and a.id = new.account_id)
+         <> (select p.balance_after_minor from ledger_postings p
+             where p.tenant_id = new.tenant_id and p.account_id = new.account_id order by p.id desc limit 1)
+      then 'is not what its account holds'
+  end;
 begin
-  if new.balance_after_minor - new.amount_minor <> coalesce(
-       (select p.balance_after_minor from ledger_postings p
-        where p.tenant_id = new.tenant_id and p.account_id = new.account_id and p.id < new.id order by p.id desc limit 1), 0) then
-    raise exception 'ledger posting % does not follow the one before it', new.id using errcode = '23514';
-  end if;
-  if (select t.posting_count from ledger_transfers t where t.tenant_id = new.tenant_id and t.id = new.txn_id)
-     <> (select count(*) from ledger_postings p where p.tenant_id = new.tenant_id and p.txn_id = new.txn_id) then
-    raise exception 'ledger transfer % has other postings than it began with', new.txn_id using errcode = '23514';
-  end if;
-  if not ledger_account_agrees(new.tenant_id, new.account_id) then
-    raise exception 'ledger account % does not hold what its last posting says', new.account_id using errcode = '23514';
+  if fault is not null then
+    raise exception 'ledger posting % %', new.id, fault using errcode = '23514';
   end if;
   return null;
 end $$;
@@ -119,7 +120,9 @@ create constraint trigger ledger_postings_follow after insert on ledger_postings
 
 create function check_ledger_account() returns trigger language plpgsql as $$
 begin
-  if not ledger_account_agrees(new.tenant_id, new.id) then
+  if (select a.balance_minor from ledger_accounts a where a.tenant_id = new.tenant_id and a.id = new.id)
+     <> coalesce((select p.balance_after_minor from ledger_postings p
+                  where p.tenant_id = new.tenant_id and p.account_id = new.id order by p.id desc limit 1), 0) then
     raise exception 'ledger account % does not hold what its last posting says', new.id using errcode = '23514';
   end if;
   return null;
