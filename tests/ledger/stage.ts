@@ -5,7 +5,7 @@ import { makeApp } from '../../src/app.ts'
 import { runAudit } from '../../src/audit/audit.ts'
 import { reportText } from '../../src/audit/report.ts'
 import { makeTestClock } from '../../src/clock.ts'
-import { openPool } from '../../src/db/pool.ts'
+import { openPool, POOL_LIMITS, type PoolLimits } from '../../src/db/pool.ts'
 import type { Actor, Role, Tx } from '../../src/db/tx.ts'
 import { postTransfer, type TransferInput } from '../../src/ledger/post.ts'
 import { type AccountKind, move, TENANT_OWNER } from '../../src/ledger/rules.ts'
@@ -20,9 +20,18 @@ export const of = (owner_id: string, account_kind: AccountKind = 'wallet_credit'
   owner_id,
 })
 
+/** Crowds wait here for one row on a busy machine: who is served last is not what these tests are about. */
+const PATIENT: PoolLimits = {
+  ...POOL_LIMITS,
+  connect_timeout_ms: 50_000,
+  statement_timeout_ms: 40_000,
+  lock_timeout_ms: 40_000,
+  query_timeout_ms: 50_000,
+}
+
 export async function startLedger() {
   const db = await testDatabase()
-  const database = openPool(db.url, () => {})
+  const database = openPool(db.url, () => {}, PATIENT)
   const clock = makeTestClock(new Date('2026-06-15T10:00:00Z'))
   const keys = makeFairKeys([{ kid: 'k1', key: randomBytes(32) }], generateKeyPairSync('ed25519').privateKey)
   const report = (where: string, error: unknown) => {
