@@ -59,6 +59,16 @@ export type WheelWish = {
   is_published?: boolean
 }
 
+/** Long enough for a machine that is busy with other things; tests of the limits themselves set their own. */
+const PATIENT: PoolLimits = {
+  ...POOL_LIMITS,
+  connect_timeout_ms: 15_000,
+  statement_timeout_ms: 15_000,
+  lock_timeout_ms: 15_000,
+  idle_in_transaction_timeout_ms: 15_000,
+  query_timeout_ms: 20_000,
+}
+
 export type Stage = Awaited<ReturnType<typeof startStage>>
 
 /** Starts one process on an empty database with the tenant `demo`. The clock stands in the past of the machine's. */
@@ -76,7 +86,7 @@ export async function startStage(
   const wheels = wheelResource()
 
   function aProcess(wish: ProcessWish = {}): Process {
-    const database = openPool(wish.url ?? db.url, () => {}, { ...POOL_LIMITS, ...wish.limits })
+    const database = openPool(wish.url ?? db.url, () => {}, { ...PATIENT, ...wish.limits })
     const keys = makeFairKeys(wish.seedKeys ?? seedKeys, signing)
     const app = makeApp({ database, clock, keys, report })
     const checkpoints = makeCheckpoints(app, report)

@@ -194,7 +194,7 @@ describe('the public log', () => {
       )
       return last.size >= size
     })
-  }).timeout(10_000)
+  }).timeout(20_000)
 
   it('P-49 a process that starts takes up what the last one had not checkpointed', async () => {
     const wheel_id = await stage.aWheel({ slug: 'crashed' })
