@@ -2,10 +2,12 @@
  * The composition root: the one place that builds things, in order, and takes them down in the opposite order.
  * The only file of src/ that imports rooms/.
  */
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { defineServer } from '@colyseus/core'
 import type { Request } from 'express'
@@ -34,9 +36,11 @@ import { makeAuth } from './http/auth.ts'
 import { makeHttp } from './http/server.ts'
 import { makeTokens } from './http/tokens.ts'
 import { checkSeedKeys, KeyError, keepKeys, loadKeys } from './keyfiles.ts'
+import { ledgerRoutes } from './ledger/routes.ts'
 import { colyseusLogger, type Log, makeLog } from './log.ts'
 import { NODE_HASH } from './node-hash.ts'
 import { prizeResource } from './prizes/definitions.ts'
+import { walletRoutes } from './prizes/routes.ts'
 import { makeCheckpoints } from './proofs/checkpoints.ts'
 import { makeFairKeys } from './proofs/keys.ts'
 import { resealSeeds } from './proofs/reseal.ts'
@@ -153,6 +157,8 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
           instantiators: { wheel: makeWheelInstantiator(wheels) },
         }),
         ...prizes.routes,
+        ...walletRoutes(),
+        ...ledgerRoutes(),
         ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),
         ...proofRoutes({ app, wheel, checkpoints, directory }),
       ],
@@ -194,6 +200,12 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
 
   if (config.is_demo) await makeDemo({ app, directory, wheel, prizes, wheels })
   await server.listen(config.port, config.host)
+  // Colyseus stops listening and does not wait: requests under way must have their answer before the pool goes.
+  const closed = once(http, 'close')
+  steps.push({
+    name: 'requests',
+    stop: (deadline_ms) => Promise.race([closed, sleep(deadline_ms, undefined, { ref: false })]),
+  })
   steps.push({ name: 'rooms', stop: () => server.gracefullyShutdown(false) })
   const keeper: RoundKeeper = keepRounds(wheel, directory, report)
   steps.push({ name: 'rounds', stop: () => keeper.stop() })

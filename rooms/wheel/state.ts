@@ -188,6 +188,9 @@ function applyOne(view: WheelView, { type, data }: GameEvent): void {
     case 'wheel.round_closed':
       if (data['round_id'] === state.roundId) state.roundStatus = 'closed'
       return
+    case 'wheel.round_voided':
+      if (data['round_id'] === state.roundId) state.roundStatus = 'void'
+      return
     case 'wheel.round_drawn':
       state.roundStatus = 'drawn'
       state.roundEntries = data['entry_count'] as number

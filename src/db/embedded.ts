@@ -14,6 +14,7 @@ import {
   clearLeftPidFile,
   openLog,
   settled,
+  standing,
   startPostmaster,
   stopPostmaster,
 } from './embedded/postmaster.ts'
@@ -136,13 +137,55 @@ async function startLocked(
     throw error
   }
 
+  const watch = keepRunning(cluster, settings, port, log)
   let stopped: Promise<void> | null = null
+  const stop = async (deadline_ms: number) => {
+    const began_at = performance.now()
+    await watch.end()
+    await stopAndRelease(cluster, Math.max(0, deadline_ms - (performance.now() - began_at)), log, release)
+  }
   return {
     url: urlOf(password, port, DATABASE),
     port,
     dataDir: dir,
     adopted: adopted_port !== null,
-    stop: (deadlineMs = 15_000) => (stopped ??= stopAndRelease(cluster, deadlineMs, log, release)),
+    stop: (deadlineMs = 15_000) => (stopped ??= stop(deadlineMs)),
+  }
+}
+
+/** A postmaster that died is noticed this soon; a player is told to try again in the meantime. */
+const WATCH_EVERY_MS = 500
+
+/**
+ * Starts PostgreSQL again, on the same port, when it was killed or stopped under us (F6): the pool connects anew by
+ * itself. A start that fails is tried again, and said each time. `end` ends the watch and waits for a start under way.
+ */
+function keepRunning(
+  cluster: Cluster,
+  settings: Record<string, string>,
+  port: number,
+  log: (message: string) => void,
+): { end(): Promise<void> } {
+  let starting: Promise<void> | undefined
+  const startAgain = async () => {
+    log('PostgreSQL is gone and is started again.')
+    clearLeftPidFile(cluster.dir)
+    await startPostmaster(cluster, settings, async () => port)
+    log('PostgreSQL is back.')
+  }
+  const timer = setInterval(() => {
+    if (starting !== undefined || standing(cluster.dir).kind === 'running') return
+    starting = startAgain()
+      .catch((error: Error) => log(`PostgreSQL could not be started again: ${error.message}`))
+      .finally(() => {
+        starting = undefined
+      })
+  }, WATCH_EVERY_MS).unref()
+  return {
+    async end() {
+      clearInterval(timer)
+      await starting
+    },
   }
 }
 

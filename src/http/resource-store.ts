@@ -128,7 +128,8 @@ export function makeResourceStore(table: Table): ResourceStore {
     },
 
     find: (tx, ref, owner) => find(tx, ref, owner, ''),
-    findForUpdate: (tx, ref, owner) => find(tx, ref, owner, 'for update'),
+    // Not `for update`: that would wait for every row that is being written with a reference to this one.
+    findForUpdate: (tx, ref, owner) => find(tx, ref, owner, 'for no key update'),
 
     async insert(tx, new_id, values) {
       const { names, marks, parameters } = assignments(values, 2)

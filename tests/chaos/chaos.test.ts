@@ -130,44 +130,49 @@ describe('chaos', function () {
     await assertClean()
   })
 
-  it('F6 F7 a process of its PostgreSQL killed, which ends all connections: spins are told "unavailable", and service returns within 10 s by itself', async () => {
-    let killed_at = Number.POSITIVE_INFINITY
-    let back_at = Number.POSITIVE_INFINITY
-    let stopped = false
-    const players = tokens.map(async (_, player) => {
-      const outcomes: Outcome[] = []
-      for (let i = 0; !stopped; i++) {
-        const asked_at = performance.now()
-        const outcome = await ask(player, `killed-backend-${i}`)
-        outcomes.push(outcome)
-        if (outcome.kind === 'ok' && asked_at > killed_at + 100)
-          back_at = Math.min(back_at, performance.now())
-        await pause(PACE_MS)
-      }
-      return outcomes
+  for (const [what, victim] of [
+    ['a process of its PostgreSQL', 'backend'],
+    ['its whole PostgreSQL', 'postmaster'],
+  ] as const) {
+    it(`F6 F7 ${what} killed: spins are told "unavailable", and service returns within 10 s by itself`, async () => {
+      let killed_at = Number.POSITIVE_INFINITY
+      let back_at = Number.POSITIVE_INFINITY
+      let stopped = false
+      const players = tokens.map(async (_, player) => {
+        const outcomes: Outcome[] = []
+        for (let i = 0; !stopped; i++) {
+          const asked_at = performance.now()
+          const outcome = await ask(player, `killed-${victim}-${i}`)
+          outcomes.push(outcome)
+          if (outcome.kind === 'ok' && asked_at > killed_at + 100)
+            back_at = Math.min(back_at, performance.now())
+          await pause(PACE_MS)
+        }
+        return outcomes
+      })
+      await pause(300)
+      await (victim === 'backend' ? place.killBackend() : place.killPostmaster())
+      killed_at = performance.now()
+      while (back_at === Number.POSITIVE_INFINITY && performance.now() - killed_at < 15_000) await pause(50)
+      await pause(200)
+      stopped = true
+      const outcomes = (await Promise.all(players)).flat()
+      assert.ok(back_at - killed_at < 10_000, `back after ${Math.round(back_at - killed_at)} ms`)
+      assert.equal(server.child.exitCode, null, 'the server lived on')
+      assert.ok(
+        outcomes.some((outcome) => outcome.kind === 'fail'),
+        'the kill was noticed',
+      )
+      assert.deepEqual(
+        outcomes.filter((outcome) => outcome.kind === 'info'),
+        [],
+      )
+      const refused = new Set(
+        outcomes.flatMap((outcome) => (outcome.kind === 'fail' ? [`${outcome.status} ${outcome.code}`] : [])),
+      )
+      assert.deepEqual([...refused], ['503 unavailable'])
+      await settleAll(`killed-${victim}`)
+      await assertClean()
     })
-    await pause(300)
-    await place.killBackend()
-    killed_at = performance.now()
-    while (back_at === Number.POSITIVE_INFINITY && performance.now() - killed_at < 15_000) await pause(50)
-    await pause(200)
-    stopped = true
-    const outcomes = (await Promise.all(players)).flat()
-    assert.ok(back_at - killed_at < 10_000, `back after ${Math.round(back_at - killed_at)} ms`)
-    assert.equal(server.child.exitCode, null, 'the server lived on')
-    assert.ok(
-      outcomes.some((outcome) => outcome.kind === 'fail'),
-      'the kill was noticed',
-    )
-    assert.deepEqual(
-      outcomes.filter((outcome) => outcome.kind === 'info'),
-      [],
-    )
-    const refused = new Set(
-      outcomes.flatMap((outcome) => (outcome.kind === 'fail' ? [`${outcome.status} ${outcome.code}`] : [])),
-    )
-    assert.deepEqual([...refused], ['503 unavailable'])
-    await settleAll('killed-backend')
-    await assertClean()
-  })
+  }
 })

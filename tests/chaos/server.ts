@@ -126,7 +126,12 @@ export function makePlace() {
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
   }
 
-  return { dataDir, start, token, command, killBackend, remove }
+  /** The postmaster itself, as the kernel does it when memory runs out. */
+  async function killPostmaster(): Promise<void> {
+    process.kill(postmaster()!, 'SIGKILL')
+  }
+
+  return { dataDir, start, token, command, killBackend, killPostmaster, remove }
 }
 
 export type Place = ReturnType<typeof makePlace>
