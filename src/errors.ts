@@ -63,6 +63,12 @@ export const ERRORS = {
   },
   client_seed_invalid: { status: 400, title: 'A client seed is 8-64 characters of A-Z, a-z, 0-9, _ and -.' },
   not_yet_revealed: { status: 409, title: 'The seed of this event is not revealed yet.' },
+  // Prize wallet
+  prize_not_won: { status: 409, title: 'This play won no prize.' },
+  prize_locked: { status: 409, title: 'The prize is locked; unlock it first.' },
+  prize_applied: { status: 409, title: 'The prize was used already.' },
+  prize_expired: { status: 409, title: 'The prize has expired.' },
+  prize_not_applicable: { status: 409, title: 'The prize does not fit this order.' },
   // Ledger
   insufficient_funds: { status: 409, title: 'The account does not hold that much.' },
   obligation_conflict: { status: 409, title: 'This obligation was already met in another way.' },

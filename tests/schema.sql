@@ -271,6 +271,9 @@ table gamification_game_plays (row-level security, forced)
   CREATE INDEX idx_game_user_date ON public.gamification_game_plays USING btree (tenant_id, game_id, user_id, created_at)
   CREATE UNIQUE INDEX idx_prize_code ON public.gamification_game_plays USING btree (tenant_id, prize_code) WHERE (prize_code IS NOT NULL)
   CREATE INDEX idx_user_prizes ON public.gamification_game_plays USING btree (tenant_id, user_id, is_winner, prize_status)
+  CREATE TRIGGER prizes_begin BEFORE INSERT ON public.gamification_game_plays FOR EACH ROW WHEN (((new.prize_status)::text <> ALL ((ARRAY['locked'::character varying, 'unlocked'::character varying])::text[]))) EXECUTE FUNCTION prize_begins()
+  CREATE TRIGGER prizes_move BEFORE UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN (((old.prize_status)::text IS DISTINCT FROM (new.prize_status)::text)) EXECUTE FUNCTION prize_moves()
+  CREATE TRIGGER prizes_stand BEFORE UPDATE ON public.gamification_game_plays FOR EACH ROW EXECUTE FUNCTION prize_stands()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select, update to livedraw_app
@@ -430,6 +433,68 @@ table ledger_transfers (row-level security, forced)
   CREATE UNIQUE INDEX ledger_transfers_reversed_once ON public.ledger_transfers USING btree (tenant_id, corrects_id) WHERE is_reversal
   CREATE CONSTRAINT TRIGGER ledger_transfers_add_up AFTER INSERT ON public.ledger_transfers DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_ledger_transfer()
   CREATE TRIGGER ledger_transfers_are_final BEFORE DELETE OR UPDATE ON public.ledger_transfers FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table prize_applications (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  play_id bigint not null
+  order_id character varying(128) not null
+  order_ref jsonb not null
+  order_minor bigint not null
+  discount_minor bigint not null
+  final_minor bigint not null
+  max_discount_minor bigint
+  currency character varying(3) not null
+  facts_hash text not null
+  details jsonb not null
+  transfer_id uuid
+  applied_by character varying(128) not null
+  applied_at timestamp with time zone not null
+  rolled_back_at timestamp with time zone
+  rolled_back_by character varying(128)
+  rollback_reason character varying(200)
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((currency)::text ~ '^[A-Z]{3}$'::text))
+  CHECK (((final_minor + discount_minor) = order_minor))
+  CHECK (((max_discount_minor IS NULL) OR (discount_minor <= max_discount_minor)))
+  CHECK (((order_id)::text <> ''::text))
+  CHECK (((rolled_back_at IS NULL) = (rolled_back_by IS NULL)))
+  CHECK ((discount_minor >= 0))
+  CHECK ((final_minor >= 0))
+  CHECK ((jsonb_typeof(order_ref) = ANY (ARRAY['number'::text, 'string'::text])))
+  CHECK ((length(facts_hash) = 64))
+  CHECK ((max_discount_minor > 0))
+  CHECK ((order_minor >= 0))
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  FOREIGN KEY (tenant_id, transfer_id) REFERENCES ledger_transfers(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, play_id, order_id)
+  CREATE INDEX prize_applications_of_order ON public.prize_applications USING btree (tenant_id, order_id) WHERE (rolled_back_at IS NULL)
+  CREATE UNIQUE INDEX prize_applications_standing ON public.prize_applications USING btree (tenant_id, play_id) WHERE (rolled_back_at IS NULL)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (rolled_back_at, rolled_back_by, rollback_reason, row_version, updated_at) to livedraw_app
+
+table prize_history (row-level security, forced)
+  id bigint not null generated as identity
+  tenant_id uuid not null default app_tenant_id()
+  play_id bigint not null
+  from_status character varying(16) not null
+  to_status character varying(16) not null
+  moved_at timestamp with time zone not null
+  moved_by character varying(128) not null
+  why character varying(200) not null
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  PRIMARY KEY (tenant_id, play_id, id)
+  CREATE TRIGGER prize_history_is_final BEFORE DELETE OR UPDATE ON public.prize_history FOR EACH ROW EXECUTE FUNCTION refuse_change()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
@@ -858,6 +923,61 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.prize_begins()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'a prize begins locked or unlocked, not %', new.prize_status using errcode = '23514';
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.prize_moves()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  is_rollback boolean := coalesce(current_setting('app.prize_rollback', true), '') = 'on';
+begin
+  if not coalesce((old.prize_status, new.prize_status) in
+       (('locked', 'unlocked'), ('locked', 'expired'), ('unlocked', 'applied'), ('unlocked', 'expired'))
+     or (is_rollback and old.prize_status = 'applied' and new.prize_status in ('unlocked', 'expired')), false) then
+    raise exception 'a prize does not move from % to %', old.prize_status, new.prize_status using errcode = '23514';
+  end if;
+  if new.prize_status = 'applied' and not exists (
+       select from prize_applications a
+       where a.tenant_id = new.tenant_id and a.play_id = new.id and a.order_id = new.applied_to_order_id
+         and a.rolled_back_at is null) then
+    raise exception 'a prize is applied by an application that stands' using errcode = '23514';
+  end if;
+  insert into prize_history (tenant_id, play_id, from_status, to_status, moved_at, moved_by, why)
+  values (new.tenant_id, new.id, old.prize_status, new.prize_status, new.updated_at,
+          coalesce(nullif(current_setting('app.prize_by', true), ''), session_user),
+          coalesce(nullif(current_setting('app.prize_why', true), ''), 'not said'));
+  return new;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.prize_stands()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if (new.prize_status = 'applied') <> (new.applied_at is not null)
+     or (new.prize_status = 'applied') <> (new.applied_to_order_id is not null)
+     or (new.prize_status in ('unlocked', 'applied') and new.unlocked_at is null) then
+    raise exception 'state and time stamps of a prize disagree' using errcode = '23514';
+  end if;
+  if (old.unlocked_at is not null and new.unlocked_at is distinct from old.unlocked_at)
+     or (old.uuid, old.game_id, old.is_winner, old.prize_id, old.prize_code, old.prize_snapshot, old.event_id, old.created_at)
+        is distinct from
+        (new.uuid, new.game_id, new.is_winner, new.prize_id, new.prize_code, new.prize_snapshot, new.event_id, new.created_at) then
+    raise exception 'what was issued does not change' using errcode = '23514';
+  end if;
+  return new;
+end $function$
+
+
 CREATE OR REPLACE PROCEDURE public.protect(IN target regclass, IN rights text DEFAULT 'select, insert, update, delete'::text)
  LANGUAGE plpgsql
 AS $procedure$
@@ -935,6 +1055,8 @@ sequence ledger_postings_id_seq
 
 sequence play_ids
   grant usage to livedraw_app
+
+sequence prize_history_id_seq
 
 -- Roles
 

@@ -7,7 +7,7 @@
 --
 -- Tables of the games that are not in this version yet. A block that reads one of them is reported as not part of
 -- this version; any other missing table is a violation.
--- @LATER raffle_campaigns raffle_draws raffle_tickets raffle_winners prize_applications
+-- @LATER raffle_campaigns raffle_draws raffle_tickets raffle_winners
 -- @LATER tournaments tournament_points tournament_winners tournament_entries
 
 -- @I1 Chances are never negative, and used plus remaining is what was granted.

@@ -1,6 +1,6 @@
 /** A small consistent history, made by the product's own use cases, for auditors to look at and tests to spoil. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { makeApp } from '../../src/app.ts'
+import { type App, makeApp } from '../../src/app.ts'
 import { makeTestClock } from '../../src/clock.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { openPool } from '../../src/db/pool.ts'
@@ -8,6 +8,7 @@ import type { Actor, Role, Tx } from '../../src/db/tx.ts'
 import { grantChances } from '../../src/games/wheel/chances.ts'
 import { makeWheel } from '../../src/games/wheel/wheel.ts'
 import { newId } from '../../src/ids.ts'
+import { applyPrize, readMyPrizes, unlockPrize } from '../../src/prizes/wallet.ts'
 import { makeCheckpoints } from '../../src/proofs/checkpoints.ts'
 import { makeFairKeys } from '../../src/proofs/keys.ts'
 import { localEntropy } from '../../src/proofs/round-entropy.ts'
@@ -114,7 +115,7 @@ export async function tellStory(url: string): Promise<void> {
   await play(demo('bob'), SPIN_COUNT)
   await play(other('carol'), 12)
 
-  await app.run(demo('service', ['service']), applyOnePrize, undefined)
+  await useOnePrize(app, demo('alice'), demo('service', ['service']))
   await app.once(
     demo('alice'),
     async () => ({ done: true }),
@@ -136,25 +137,10 @@ export async function tellStory(url: string): Promise<void> {
   await database.end()
 }
 
-/** What the prize wallet will do: unlock if needed, apply to an order, and say both in the audit log. */
-async function applyOnePrize(tx: Tx): Promise<void> {
-  const play = await tx.one<{ id: number; uuid: string; prize_status: string }>(
-    `select id, uuid, prize_status from gamification_game_plays where user_id = 'alice' and is_winner order by id limit 1`,
-  )
-  if (play === undefined) throw new Error('the story needs a win of alice')
-  await tx.rows(
-    `update gamification_game_plays
-     set prize_status = 'applied', unlocked_at = coalesce(unlocked_at, $2), applied_at = $2, applied_to_order_id = 'order-1' where id = $1`,
-    [play.id, tx.now],
-  )
-  const step = (action: string, from: string, to: string) =>
-    tx.audit({
-      action,
-      entity_type: 'game_play',
-      entity_id: play.uuid,
-      old_values: { prize_status: from },
-      new_values: { prize_status: to },
-    })
-  if (play.prize_status === 'locked') step('unlock', 'locked', 'unlocked')
-  step('apply', 'unlocked', 'applied')
+/** A prize of alice goes the whole way: unlocked by her, applied to an order by the service. */
+async function useOnePrize(app: App, alice: Actor, service: Actor): Promise<void> {
+  const { data } = await app.run(alice, readMyPrizes, { status: 'locked', page: 1, per_page: 1 })
+  const play_id = data[0]!.id
+  await app.run(alice, unlockPrize, { play_id })
+  await app.run(service, applyPrize, { play_id, order_id: 'order-1', order: { order_amount: '75.50' } })
 }

@@ -334,6 +334,7 @@ describe('schema: as the application, on a history of two tenants', function () 
     'wheel_versions',
     'wheel_rewards_history',
     'wheel_round_entries',
+    'prize_history',
   ]
   for (const table of FINAL) {
     it(`S1-48 ${table} is append-only: the application has no right to change it, and its owner is refused by a trigger`, async () => {

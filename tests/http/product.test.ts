@@ -1,6 +1,9 @@
 /** Every route of the product held to the same promises: described, closed to strangers, blind to other tenants. */
 import assert from 'node:assert/strict'
 import { NO_TENANT_ID } from '../../src/http/auth.ts'
+import { postTransfer } from '../../src/ledger/post.ts'
+import { move, TENANT_OWNER } from '../../src/ledger/rules.ts'
+import { systemActor } from '../../src/system.ts'
 import { assertDescribed } from './described.ts'
 import { type Product, startProduct } from './product.ts'
 
@@ -16,6 +19,34 @@ describe('http: every route of the product', () => {
     await http.grant('alice', 5)
   })
   after(() => http.close())
+
+  /** A prize of acme, won on the wheel of half wins. */
+  async function aWin(): Promise<{ play_id: string; prize_code: string }> {
+    await http.grant('winner', 64)
+    const token = await http.token('player', { sub: 'winner' })
+    for (let i = 0; i < 64; i++) {
+      const json = { request_id: `win-${i}` }
+      const { body } = await http.ask('POST', '/api/v1/wheels/summer/spins', { token, json })
+      if (!body.won) continue
+      const [row] = await http.database.query<{ prize_code: string }>(
+        'select prize_code from gamification_game_plays where id = $1',
+        [body.play_id],
+      )
+      return { play_id: String(body.play_id), prize_code: row!.prize_code }
+    }
+    return assert.fail('64 spins of one half each, and no win')
+  }
+
+  /** An account in the ledger of acme. */
+  async function anAccount(): Promise<string> {
+    const house = { account_kind: 'house', owner_id: TENANT_OWNER } as const
+    const { postings } = await http.app.run(systemActor(http.tenant.id), postTransfer, {
+      obligation: 'test:account',
+      transfer_type: 'test',
+      postings: move(1, 'EUR', house, { account_kind: 'cash', owner_id: 'winner' }),
+    })
+    return postings[0]!.account_id
+  }
 
   const PLAYABLE: readonly string[] = ['player', 'operator', 'service', 'creator', 'auditor']
 
@@ -69,6 +100,8 @@ describe('http: every route of the product', () => {
     })
     assert.equal(blocked.status, 201)
     const never = '0192f0c1-6c1b-7a52-b9a4-0d6a3c7e9f10'
+    const won = await aWin()
+    const account_id = await anAccount()
     /** Path -> parameters of acme, parameters that nobody has, and a body that fits. */
     const cases: [RegExp, Record<string, string>, Record<string, string>, unknown?][] = [
       [/^\/api\/v1\/game-engines\//, { id: engine.body.data[0].id }, { id: never }, {}],
@@ -78,6 +111,10 @@ describe('http: every route of the product', () => {
       [/^\/api\/v1\/wheels\/\{slug\}\/spins/, { slug: 'summer' }, { slug: 'winter' }, { request_id: 'r-1' }],
       [/^\/api\/v1\/wheels\/\{slug\}\/simulate/, { slug: 'summer' }, { slug: 'winter' }, { spins: 10 }],
       [/^\/api\/v1\/wheels\/\{slug\}\//, { slug: 'summer' }, { slug: 'winter' }],
+      [/^\/api\/v1\/gamification\/prize\//, { prize_code: won.prize_code }, { prize_code: 'ZZZZZZZZ' }],
+      [/\/(unlock|validate)\/\{play_id\}/, { play_id: won.play_id }, { play_id: '999999' }, {}],
+      [/\/apply\/\{play_id\}/, { play_id: won.play_id }, { play_id: '999999' }, { order_id: 1 }],
+      [/^\/api\/v1\/ledger\/accounts\//, { id: account_id }, { id: never }],
       [/^\/api\/v1\/prizes\//, { id: String(wheel.prize_id) }, { id: '999999' }, {}],
     ]
     /** Public by design: no tenant owns what they show, or they are not there for anybody yet. */

@@ -4,7 +4,9 @@ import { wheelResource } from '../../src/games/wheel/resource.ts'
 import { wheelRoutes } from '../../src/games/wheel/routes.ts'
 import { makeWheelInstantiator } from '../../src/games/wheel/templates.ts'
 import { makeWheel } from '../../src/games/wheel/wheel.ts'
+import { ledgerRoutes } from '../../src/ledger/routes.ts'
 import { prizeResource } from '../../src/prizes/definitions.ts'
+import { walletRoutes } from '../../src/prizes/routes.ts'
 import { type Checkpoints, makeCheckpoints } from '../../src/proofs/checkpoints.ts'
 import { localEntropy } from '../../src/proofs/round-entropy.ts'
 import { proofRoutes } from '../../src/proofs/routes.ts'
@@ -28,6 +30,8 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
       const wheel = makeWheel({ app, checkpoints, entropy: localEntropy, report })
       return [
         ...prizeResource().routes,
+        ...walletRoutes(),
+        ...ledgerRoutes(),
         ...wheelRoutes({ app, wheel, crowdOf: () => ({ players: 0, spectators: 0 }) }),
         ...proofRoutes({ app, wheel, checkpoints, directory }),
       ]
