@@ -338,3 +338,24 @@ create table wheel_round_entries (
 );
 call protect('wheel_round_entries', 'select, insert');
 create trigger wheel_round_entries_are_final before update or delete on wheel_round_entries for each row execute function refuse_change();
+
+-- A shared spin moves only as its table of states says (games/wheel/rounds.ts), and what was published of it stays,
+-- whoever asks by whatever SQL.
+create function keep_round() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'DELETE'
+     or row(new.tenant_id, new.wheel_game_id, new.round_no, new.config_version, new.commit_hash, new.seed_id, new.opens_at, new.closes_at)
+        is distinct from
+        row(old.tenant_id, old.wheel_game_id, old.round_no, old.config_version, old.commit_hash, old.seed_id, old.opens_at, old.closes_at)
+     or (new.round_status <> old.round_status
+         and (old.round_status, new.round_status) not in
+             (('open', 'closed'), ('open', 'void'), ('closed', 'drawn'), ('closed', 'void'), ('drawn', 'settled')))
+     or (old.entries_root is not null and new.entries_root is distinct from old.entries_root)
+     or (old.round_status <> 'open' and new.entry_count <> old.entry_count)
+     or (old.outcome is not null
+         and row(new.ctx, new.outcome, new.landing, new.beacon) is distinct from row(old.ctx, old.outcome, old.landing, old.beacon)) then
+    raise exception 'a shared spin cannot be changed like that' using errcode = '55000';
+  end if;
+  return new;
+end $$;
+create trigger wheel_rounds_are_kept before update or delete on wheel_rounds for each row execute function keep_round();

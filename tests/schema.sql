@@ -797,6 +797,7 @@ table wheel_rounds (row-level security, forced)
   UNIQUE (tenant_id, id)
   UNIQUE (tenant_id, wheel_game_id, round_no)
   CREATE UNIQUE INDEX wheel_rounds_one_at_a_time ON public.wheel_rounds USING btree (tenant_id, wheel_game_id) WHERE ((round_status)::text = ANY ((ARRAY['open'::character varying, 'closed'::character varying, 'drawn'::character varying])::text[]))
+  CREATE TRIGGER wheel_rounds_are_kept BEFORE DELETE OR UPDATE ON public.wheel_rounds FOR EACH ROW EXECUTE FUNCTION keep_round()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select, update to livedraw_app
@@ -900,6 +901,28 @@ begin
     return new;
   end if;
   raise exception 'audit_logs is append-only' using errcode = '55000';
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.keep_round()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'DELETE'
+     or row(new.tenant_id, new.wheel_game_id, new.round_no, new.config_version, new.commit_hash, new.seed_id, new.opens_at, new.closes_at)
+        is distinct from
+        row(old.tenant_id, old.wheel_game_id, old.round_no, old.config_version, old.commit_hash, old.seed_id, old.opens_at, old.closes_at)
+     or (new.round_status <> old.round_status
+         and (old.round_status, new.round_status) not in
+             (('open', 'closed'), ('open', 'void'), ('closed', 'drawn'), ('closed', 'void'), ('drawn', 'settled')))
+     or (old.entries_root is not null and new.entries_root is distinct from old.entries_root)
+     or (old.round_status <> 'open' and new.entry_count <> old.entry_count)
+     or (old.outcome is not null
+         and row(new.ctx, new.outcome, new.landing, new.beacon) is distinct from row(old.ctx, old.outcome, old.landing, old.beacon)) then
+    raise exception 'a shared spin cannot be changed like that' using errcode = '55000';
+  end if;
+  return new;
 end $function$
 
 
