@@ -1,6 +1,7 @@
 /** The wallet over HTTP: the five endpoints of seeds/002 as it writes them, and everything that must not work. */
 import assert from 'node:assert/strict'
 import { runAudit } from '../../src/audit/audit.ts'
+import { recompute } from '../../src/prizes/discount.ts'
 import { ORDER, type Shop, startShop, TEN_OFF } from './kit.ts'
 
 const DAY_MS = 86_400_000
@@ -247,6 +248,20 @@ describe('wallet', function () {
     })
   })
 
+  it('S2-50 thirty misses in ten minutes from one address are enough, whoever it says it is; staff is not counted', async () => {
+    const fresh = await startShop()
+    try {
+      const miss = async (token: string) =>
+        (await fresh.ask('GET', '/api/v1/gamification/prize/QQQQQQQQ', { token })).status
+      for (let i = 0; i < 40; i++) assert.equal(await miss(fresh.service), 404)
+      for (let i = 0; i < 30; i++) assert.equal(await miss(await fresh.player(`user-${i}`)), 404, `miss ${i}`)
+      assert.equal(await miss(await fresh.player('user-30')), 429)
+      assert.equal(await miss(fresh.service), 404)
+    } finally {
+      await fresh.close()
+    }
+  })
+
   describe('validate', () => {
     const CART = {
       order_amount: 45.0,
@@ -385,6 +400,8 @@ describe('wallet', function () {
       const other_facts = await shop.apply(play_id, { ...ORDER, order_amount: 80 })
       assert.deepEqual([other_facts.status, other_facts.body.code], [409, 'obligation_conflict'])
       const row = await shop.row(play_id)
+      const recomputed = { discount_amount: '7.55', final_amount: '67.95', faults: [] }
+      assert.deepEqual(recompute(row['applied_details']), recomputed, 'S2-10')
       assert.deepEqual(
         [row['is_claimed'], row['order_id'], row['applied_to_order_id'], row['claimed_at']],
         [true, '456', '456', row['applied_at']],
@@ -519,6 +536,7 @@ describe('wallet', function () {
     it('S2-38 abuse 65: applied at the very deadline, refused 1 ms later, though no job has been there', async () => {
       const [just, late] = [await shop.open('ida'), await shop.open('ida')]
       shop.clock.advance(7 * DAY_MS)
+      assert.equal((await shop.list('ida', '?status=unlocked')).body.data.length, 2)
       assert.equal((await shop.apply(just, { ...ORDER, order_id: 'ida-1' })).status, 200)
       shop.clock.advance(1)
       assert.equal((await shop.apply(late, { ...ORDER, order_id: 'ida-2' })).body.code, 'prize_expired')
@@ -536,6 +554,10 @@ describe('wallet', function () {
         await shop.open('jon'),
       ]
       shop.clock.advance(7 * DAY_MS + 23 * HOUR_MS)
+      const listed = async (status: string) =>
+        (await shop.list('jon', `?status=${status}`)).body.data.map((each: any) => each.id).sort()
+      assert.deepEqual(await listed('unlocked'), [in_grace, at_end, late].sort())
+      assert.deepEqual(await listed('expired'), [without])
       const apply = (play_id: number) => shop.apply(play_id, { ...ORDER, order_id: `jon-${play_id}` })
       assert.equal((await apply(in_grace)).status, 200)
       assert.equal((await apply(without)).body.code, 'prize_expired')
