@@ -66,6 +66,7 @@ const JOINING_AT_ONCE = 16
 const REPEATED_ONE_IN = 20
 const SETTLE_MS = 20_000
 const TRIES_MAX = 3
+const CATCH_UP_MS_MAX = 5_000
 const LOG_EVERY_MS = 600
 /** How many states right after a pause are compared. */
 const STATES_AFTER_PAUSE = 8
@@ -326,6 +327,21 @@ async function run(plan: BotPlan): Promise<void> {
     await readLog(reader).catch((error: unknown) => fail(`since_${codeOf(error)}`))
   }
 
+  /** What a room has not folded yet, `since` does not tell yet either: the reader asks until it has what was shown. */
+  async function catchUp(version: number): Promise<void> {
+    const reader = watchers[0]?.room ?? players[0]?.room
+    const end = performance.now() + CATCH_UP_MS_MAX
+    while (
+      plan.follows_log &&
+      reader !== undefined &&
+      (log.at(-1)?.seq ?? 0) < version &&
+      performance.now() < end
+    ) {
+      await readLog(reader).catch((error: unknown) => fail(`since_${codeOf(error)}`))
+      await sleep(LOG_EVERY_MS, undefined, { ref: false })
+    }
+  }
+
   // ----------------------------------------------------------------------------------------- the course of it
 
   function beat(): void {
@@ -366,6 +382,7 @@ async function run(plan: BotPlan): Promise<void> {
   const newest = Math.max(0, ...[...announced.values()].map(({ version }) => version))
   const decoding = [...players.map(({ room }) => room), ...watchers.map(({ room }) => room)]
   await until(() => decoding.every((room) => room.state.version >= newest), 5_000).catch(() => {})
+  await catchUp(Math.max(newest, ...decoding.map((room) => room.state.version as number)))
   for (const room of decoding) states.push(stateOf(room, false))
   clearInterval(beating)
   beat()
