@@ -66,6 +66,7 @@ const JOINING_AT_ONCE = 16
 const REPEATED_ONE_IN = 20
 const SETTLE_MS = 20_000
 const TRIES_MAX = 3
+/** Events reach a room within a patch or two; longer than this is a fault that the check should see. */
 const CATCH_UP_MS_MAX = 5_000
 const LOG_EVERY_MS = 600
 /** How many states right after a pause are compared. */
