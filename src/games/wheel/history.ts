@@ -74,7 +74,8 @@ export async function readMyPlays(tx: Tx, { limit, cursor, won_only }: Page & { 
 }
 
 function playView(row: PlayRow) {
-  const shown = row.prize_status === null || row.prize_status === 'locked' ? null : row.prize_snapshot
+  // A prize that was never opened stays hidden when it expires (S2-04).
+  const shown = row.unlocked_at === null ? null : row.prize_snapshot
   return {
     play_id: row.id,
     uuid: row.uuid,
