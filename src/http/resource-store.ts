@@ -128,8 +128,9 @@ export function makeResourceStore(table: Table): ResourceStore {
     },
 
     find: (tx, ref, owner) => find(tx, ref, owner, ''),
-    // Not `for update`: that would wait for every row that is being written with a reference to this one.
-    findForUpdate: (tx, ref, owner) => find(tx, ref, owner, 'for no key update'),
+    // The strongest lock: it waits for rows that are being written with a reference to this one, so that what is
+    // counted after it (wins of a prize that gets a stock) is all there is.
+    findForUpdate: (tx, ref, owner) => find(tx, ref, owner, 'for update'),
 
     async insert(tx, new_id, values) {
       const { names, marks, parameters } = assignments(values, 2)
