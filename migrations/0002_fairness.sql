@@ -12,13 +12,12 @@ create table fair_commitments (
   doc text not null,
   config text not null,
   jws text not null,
-  log_index bigint,
   created_at timestamptz not null,
   unique (tenant_id, commit_hash),
   -- No silent second commitment.
   unique (tenant_id, game_id, kind, holder, seq)
 );
-call protect('fair_commitments', 'select, insert, update (log_index)');
+call protect('fair_commitments', 'select, insert');
 
 create table fair_seeds (
   id uuid not null,

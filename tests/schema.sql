@@ -65,7 +65,6 @@ table fair_commitments (row-level security, forced)
   doc text not null
   config text not null
   jws text not null
-  log_index bigint
   created_at timestamp with time zone not null
   CHECK ((seq >= 1))
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
@@ -76,7 +75,6 @@ table fair_commitments (row-level security, forced)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
-  grant update (log_index) to livedraw_app
 
 table fair_log (row-level security, forced)
   tenant_id uuid not null default app_tenant_id()

@@ -259,6 +259,16 @@ export function loadLastCheckpoint(tx: Tx) {
   )
 }
 
+/** Whether a signed checkpoint covers a commitment: only then may anybody rely on it (fair-1.md section 11). */
+export async function isCheckpointed(tx: Tx, commit_hash: string): Promise<boolean> {
+  const row = await tx.one<{ covered: boolean }>(
+    `select exists (select 1 from fair_log where commit_hash = $1 and type = 'commit'
+                    and seq < (select max(log_size) from fair_checkpoints)) as covered`,
+    [commit_hash],
+  )
+  return row!.covered
+}
+
 export async function insertCheckpoint(tx: Tx, row: CheckpointRow): Promise<void> {
   await tx.rows(
     'insert into fair_checkpoints (log_size, root, note, created_at) values ($1, $2, $3, $4) on conflict do nothing',

@@ -1,8 +1,9 @@
 /** A shared spin under plain SQL: what was published of it stays. */
 import assert from 'node:assert/strict'
-import { advanceRound } from '../../src/games/wheel/rounds.ts'
+import { advanceRound, openRound } from '../../src/games/wheel/rounds.ts'
+import { localEntropy } from '../../src/proofs/round-entropy.ts'
 import { systemActor } from '../../src/system.ts'
-import { type Stage, startStage } from './kit.ts'
+import { refusalOf, type Stage, startStage } from './kit.ts'
 
 describe('a shared spin and SQL', () => {
   let stage: Stage
@@ -16,6 +17,16 @@ describe('a shared spin and SQL', () => {
       stage.inTenant((tx) => tx.rows(`update wheel_rounds set ${change} where id = $1`, [id])),
       { code: '55000' },
     )
+
+  it('P-49 nobody is let into a shared spin before a checkpoint covers its commitment', async () => {
+    await stage.aWheel({ slug: 'early' })
+    const { versions } = stage.wheel
+    await stage.app.run(stage.boss(), openRound, { game: 'early', versions, entropy: localEntropy })
+    const join = () => stage.wheel.joinRound(stage.actor('alice'), 'early', 'entropy-of-alice-1')
+    assert.equal((await refusalOf(join())).code, 'round_not_open')
+    await stage.checkpoints.make(stage.boss().tenantId)
+    assert.equal((await join()).entry_index, 0)
+  })
 
   it('P-45 no SQL skips a state, moves the close, takes another seed, or redraws', async () => {
     await stage.aWheel({ spin: { round_join_s: 1 } })

@@ -24,7 +24,7 @@ import { newId } from '../../ids.ts'
 import { NODE_HASH, prepareKey, spinIndex } from '../../node-hash.ts'
 import { reveal } from '../../proofs/pairs.ts'
 import type { PlannedEntropy, RoundEntropy } from '../../proofs/round-entropy.ts'
-import { insertCommitment, insertSeeds, loadSeedForUpdate } from '../../proofs/store.ts'
+import { insertCommitment, insertSeeds, isCheckpointed, loadSeedForUpdate } from '../../proofs/store.ts'
 import {
   insertRound,
   insertRoundEntry,
@@ -100,7 +100,8 @@ export async function readRound(tx: Tx, wheelId: string): Promise<RoundView | nu
 export type OpenRoundInput = { game: string; versions: Versions; entropy: RoundEntropy }
 
 /**
- * Opens a shared spin: the commitment is stored and logged; the caller checkpoints it before anybody is told.
+ * Opens a shared spin: the commitment is stored and logged. The caller checkpoints it next; until then `joinRound`
+ * takes nobody, so that no entry is older than the proof of the commitment.
  * Refuses game_not_found, wheel_not_published, wheel_paused, round_running, entropy_unavailable.
  */
 export async function openRound(tx: Tx, { game, versions, entropy }: OpenRoundInput): Promise<RoundView> {
@@ -233,6 +234,11 @@ export async function joinRound(
   const round = await loadOpenRoundForUpdate(tx, wheel.id)
   if (round === undefined || round.round_status !== 'open' || tx.now >= round.closes_at)
     refuse('round_not_open')
+  if (!(await isCheckpointed(tx, round.commit_hash)))
+    refuse('round_not_open', {
+      detail: 'Its commitment is being published; try again in a moment.',
+      retry_after_s: 1,
+    })
   const mine = await loadRoundEntry(tx, round.id, tx.actor.userId)
   if (mine !== undefined) return joinAnswer(tx, round, mine)
 
