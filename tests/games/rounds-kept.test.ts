@@ -52,7 +52,7 @@ describe('a shared spin and SQL', () => {
     await refused(`round_status = 'open'`, round_id)
     await stage.checkpoints.make(actor.tenantId)
     await move()
-    await refused(`outcome = '{"id":"ten","index":0}'`, round_id)
+    await refused(`outcome = '{"id":"none of the wheel","index":0}'`, round_id)
     await refused(`ctx = 'fair/1|round|x'`, round_id)
     await refused(`round_status = 'void'`, round_id)
   })
