@@ -219,8 +219,7 @@ export function makeWheelRoom(deps: WheelRoomDeps) {
       rotate: answer(
         'wheel.rotate',
         WHEEL_REQUESTS.rotate,
-        (_client: WheelClient, { request_id: _id, ...input }, session) =>
-          wheel.rotate(actorOf(session), session.gameId, input),
+        (_client: WheelClient, input, session) => wheel.rotate(actorOf(session), session.gameId, input),
         { bucket: 'rotate' },
       ),
       join_round: answer(

@@ -5,6 +5,8 @@ import { type PreparedKey, prepareKey, wipeKey } from '../node-hash.ts'
 export type SealedSeed = { id: string; game_id: string; seed_hash: string; sealed_seed: string }
 
 export type PairKeys = {
+  /** Whether this process has opened the seed before. */
+  has(seedId: string): boolean
   of(tx: Tx, seed: SealedSeed): PreparedKey
   forget(seedId: string): void
 }
@@ -23,6 +25,7 @@ export function makePairKeys(): PairKeys {
   }
 
   return {
+    has: (seedId) => kept.has(seedId),
     of(tx, { id, game_id, seed_hash, sealed_seed }) {
       const known = kept.get(id)
       if (known !== undefined) return known

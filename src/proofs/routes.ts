@@ -5,7 +5,7 @@ import type { Actor } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import { readMonitor } from '../games/wheel/read.ts'
 import { shareText } from '../games/wheel/rules.ts'
-import { clientSeed, commitHashText } from '../games/wheel/schemas.ts'
+import { clientSeed, commitHashText, requestId } from '../games/wheel/schemas.ts'
 import type { Wheel } from '../games/wheel/wheel.ts'
 import { type Route, route } from '../http/route.ts'
 import { fitOf } from '../insight/statistics.ts'
@@ -341,12 +341,14 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
           wheel: z.string().max(64),
           client_seed: clientSeed,
           next_commit_hash: commitHashText.optional(),
+          request_id: requestId.optional(),
         })
         .meta({
           example: {
             wheel: 'summer-wheel',
             client_seed: '00112233445566778899aabbccddeeff',
             next_commit_hash: hash,
+            request_id: 'rotate-1',
           },
         }),
       answer: z
@@ -356,14 +358,14 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
         })
         .meta({ example: { ...examplePair, revealed: { commit_hash: hash, server_seed: hash, spins: 3 } } }),
       rate: { points: 30, duration_s: 60 },
-      refusals: ['game_not_found', 'wheel_not_published', 'seed_pair_replaced'],
-      run: ({ actor, body }) => {
-        const { wheel: game, client_seed, next_commit_hash } = body
-        return wheel.rotate(actor, game, {
-          client_seed,
-          ...(next_commit_hash !== undefined && { next_commit_hash }),
-        })
-      },
+      refusals: [
+        'game_not_found',
+        'wheel_not_published',
+        'seed_pair_replaced',
+        'idempotency_key_reused',
+        'idempotency_in_progress',
+      ],
+      run: ({ actor, body: { wheel: game, ...input } }) => wheel.rotate(actor, game, input),
     }),
   ]
 }

@@ -259,14 +259,16 @@ export function loadLastCheckpoint(tx: Tx) {
   )
 }
 
-/** Whether a signed checkpoint covers a commitment: only then may anybody rely on it (fair-1.md section 11). */
-export async function isCheckpointed(tx: Tx, commit_hash: string): Promise<boolean> {
-  const row = await tx.one<{ covered: boolean }>(
-    `select exists (select 1 from fair_log where commit_hash = $1 and type = 'commit'
-                    and seq < (select max(log_size) from fair_checkpoints)) as covered`,
-    [commit_hash],
+/** Those commitments that a signed checkpoint covers: only on them may anybody rely (fair-1.md section 11). */
+export async function loadCheckpointed(tx: Tx, commit_hashes: readonly string[]): Promise<Set<string>> {
+  const rows = await tx.rows<{ commit_hash: string }>(
+    `select distinct commit_hash from fair_log
+     where commit_hash = any($1::text[]) and type = 'commit'
+       and seq < (select max(log_size) from fair_checkpoints)`,
+    [commit_hashes],
+    'checkpointed_commitments',
   )
-  return row!.covered
+  return new Set(rows.map((row) => row.commit_hash))
 }
 
 export async function insertCheckpoint(tx: Tx, row: CheckpointRow): Promise<void> {

@@ -4,9 +4,12 @@ import { jcs } from '../../src/fairness/canonical.ts'
 import { checkCommitJws, commitHash, seedHash } from '../../src/fairness/commit.ts'
 import { openCheckpoint } from '../../src/fairness/merkle.ts'
 import { verifyPairReveal, verifyText, verifyTranscript } from '../../src/fairness/verify.ts'
+import { spinBatch } from '../../src/games/wheel/spin.ts'
 import { checkSeedKeys } from '../../src/keyfiles.ts'
 import { originOf } from '../../src/proofs/checkpoints.ts'
 import { makeFairKeys } from '../../src/proofs/keys.ts'
+import { makePairKeys } from '../../src/proofs/pair-keys.ts'
+import { ensurePairs } from '../../src/proofs/pairs.ts'
 import { resealSeeds } from '../../src/proofs/reseal.ts'
 import { readPairReveal, readTranscript } from '../../src/proofs/transcripts.ts'
 import { codesOf, refusalOf, type Stage, startStage, tally } from '../games/kit.ts'
@@ -132,6 +135,41 @@ describe('proofs of spins', () => {
         next_commit_hash: next.commit_hash,
       })
       assert.equal((await refusalOf(stale)).code, 'seed_pair_replaced')
+    })
+
+    it('P-41 a rotation that is asked for again with its request_id happens once and shows the same secret', async () => {
+      await stage.aWheel()
+      const ask = (client_seed: string) =>
+        stage.wheel.rotate(alice(), 'summer', { client_seed, request_id: 'rotate-1' })
+      const [first, again] = [await ask('first-seed'), await ask('first-seed')]
+      assert.deepEqual(again, first)
+      assert.equal((await refusalOf(ask('another-seed'))).code, 'idempotency_key_reused')
+      const revealed = await stage.rows(`select id from fair_seeds where seed_status = 'revealed'`)
+      assert.equal(revealed.length, 1)
+      await stage.assertClean()
+    })
+
+    it('P-41 nothing is drawn from a first pair before a checkpoint covers its commitment', async () => {
+      const wheel_id = await stage.aWheel()
+      await stage.grant('alice', 1)
+      const head = (await stage.wheel.find(alice(), 'summer'))!
+      const version = await stage.inTenant((tx) => stage.wheel.versions.of(tx, wheel_id, head.config_version))
+      const binding = {
+        gameId: wheel_id,
+        kind: 'wheel' as const,
+        config_version: head.config_version,
+        config_text: version.config_text,
+        config_hash: version.config_hash,
+      }
+      await stage.inTenant((tx) => ensurePairs(tx, [{ user_id: 'alice', binding }]))
+      const memory = { versions: stage.wheel.versions, pairs: makePairKeys(), playIds: [] }
+      const input = { actor: alice(), wheel_id, request_id: 'early', client_entropy: '-' }
+      const spinOnce = async () => (await stage.inTenant((tx) => spinBatch(tx, [input], memory)))[0]!
+      const early = await spinOnce()
+      assert.ok('refusal' in early && early.refusal.code === 'seed_pair_not_found')
+      await checkpoint()
+      assert.ok('answer' in (await spinOnce()))
+      await stage.assertClean()
     })
 
     it('P-41 of two rotations for the same next commitment at two processes one wins and the other is told that it was replaced', async () => {

@@ -282,6 +282,20 @@ describe('shared spins', () => {
     assert.equal(verifyText(await transcriptOf(round_id), verifier()).status, 'verified')
   })
 
+  it('S2-13 outside its hours a wheel opens no shared spin, not by its rhythm either, and says when it opens', async () => {
+    stage = await startStage()
+    const hours = { valid_from_time: '11:00', valid_until_time: '12:00' }
+    await stage.aWheel({ spin: { round_join_s: 2, round_every_s: 30, ...hours } })
+    const { code, detail } = await refusalOf(stage.wheel.openRound(stage.boss(), 'summer'))
+    assert.deepEqual([code, detail.facts?.['valid_from']], ['wheel_not_open', '2026-06-15T11:00:00.000Z'])
+    await goOn()
+    assert.equal((await stage.rows('select 1 from wheel_rounds')).length, 0)
+    assert.deepEqual(stage.reports, [], 'closed hours are no fault')
+    stage.clock.advance(3_600_000)
+    await goOn()
+    assert.equal((await stage.rows('select 1 from wheel_rounds')).length, 1)
+  })
+
   it('K-03 a wheel with a rhythm opens its rounds by itself, by the rhythm that was published', async () => {
     stage = await startStage()
     await stage.aWheel({ spin: { round_join_s: 2, round_every_s: 30 } })

@@ -24,7 +24,7 @@ import { newId } from '../../ids.ts'
 import { NODE_HASH, prepareKey, spinIndex } from '../../node-hash.ts'
 import { reveal } from '../../proofs/pairs.ts'
 import type { PlannedEntropy, RoundEntropy } from '../../proofs/round-entropy.ts'
-import { insertCommitment, insertSeeds, isCheckpointed, loadSeedForUpdate } from '../../proofs/store.ts'
+import { insertCommitment, insertSeeds, loadCheckpointed, loadSeedForUpdate } from '../../proofs/store.ts'
 import {
   insertRound,
   insertRoundEntry,
@@ -38,7 +38,7 @@ import {
   type RoundRow,
   updateRound,
 } from './round-store.ts'
-import { LANDING_LEAD_MS, type Landing, landingOf, type WheelConfig } from './rules.ts'
+import { LANDING_LEAD_MS, type Landing, landingOf, type WheelConfig, whyNotOpen } from './rules.ts'
 import { loadWheelForUpdate } from './store.ts'
 import type { Versions } from './versions.ts'
 
@@ -102,7 +102,7 @@ export type OpenRoundInput = { game: string; versions: Versions; entropy: RoundE
 /**
  * Opens a shared spin: the commitment is stored and logged. The caller checkpoints it next; until then `joinRound`
  * takes nobody, so that no entry is older than the proof of the commitment.
- * Refuses game_not_found, wheel_not_published, wheel_paused, round_running, entropy_unavailable.
+ * Refuses game_not_found, wheel_not_published, wheel_paused, round_running, wheel_not_open, entropy_unavailable.
  */
 export async function openRound(tx: Tx, { game, versions, entropy }: OpenRoundInput): Promise<RoundView> {
   const wheel = await loadWheelForUpdate(tx, game)
@@ -112,6 +112,8 @@ export async function openRound(tx: Tx, { game, versions, entropy }: OpenRoundIn
   if ((await loadOpenRoundForUpdate(tx, wheel.id)) !== undefined) refuse('round_running')
 
   const { config } = await versions.of(tx, wheel.id, wheel.config_version)
+  const closed = whyNotOpen(config.spin, wheel.time_zone, tx.now)
+  if (closed !== null) refuse(closed.code, closed.detail)
   const roundConfig: WheelConfig = { ...config, kind: 'round' }
   const round_no = (await loadLastRoundNo(tx, wheel.id)) + 1
   const closes_at = new Date(tx.now.getTime() + config.spin.round_join_s * 1000)
@@ -234,7 +236,7 @@ export async function joinRound(
   const round = await loadOpenRoundForUpdate(tx, wheel.id)
   if (round === undefined || round.round_status !== 'open' || tx.now >= round.closes_at)
     refuse('round_not_open')
-  if (!(await isCheckpointed(tx, round.commit_hash)))
+  if (!(await loadCheckpointed(tx, [round.commit_hash])).has(round.commit_hash))
     refuse('round_not_open', {
       detail: 'Its commitment is being published; try again in a moment.',
       retry_after_s: 1,

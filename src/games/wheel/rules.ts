@@ -160,10 +160,8 @@ export function whyNotSpin(state: SpinState, now: Date): WhyNot | null {
   if (state.wheel_status !== 'live')
     return { code: 'wheel_paused', detail: { facts: { wheel_status: state.wheel_status } } }
 
-  if (!isOpen(spin, now, time_zone))
-    return when('wheel_not_open', nextOpening(spin, now, time_zone), now, {
-      closes_at: spin.closes_at ?? null,
-    })
+  const closed = whyNotOpen(spin, time_zone, now)
+  if (closed !== null) return closed
 
   if (spin.plays_per_day !== null && state.plays_today >= spin.plays_per_day) {
     return when('plays_per_day_reached', nextDayStart(now, time_zone), now, {
@@ -177,6 +175,12 @@ export function whyNotSpin(state: SpinState, now: Date): WhyNot | null {
 
   if (state.chances_left < 1) return { code: 'no_chances_left', detail: {} }
   return null
+}
+
+/** `wheel_not_open` with the next opening, outside the wheel's hours; null inside them. */
+export function whyNotOpen(spin: SpinConfig, time_zone: string, now: Date): WhyNot | null {
+  if (isOpen(spin, now, time_zone)) return null
+  return when('wheel_not_open', nextOpening(spin, now, time_zone), now, { closes_at: spin.closes_at ?? null })
 }
 
 function when(code: ErrorCode, valid_from: Date | null, now: Date, facts: Record<string, unknown>): WhyNot {

@@ -11,6 +11,7 @@ import { context } from '../../fairness/rolls.ts'
 import { newCode, newId } from '../../ids.ts'
 import { spinIndex } from '../../node-hash.ts'
 import type { PairKeys } from '../../proofs/pair-keys.ts'
+import { loadCheckpointed } from '../../proofs/store.ts'
 import { dayStart } from '../../schedule.ts'
 import { playerName } from '../players.ts'
 import {
@@ -173,7 +174,7 @@ async function prepare(tx: Tx, members: readonly Member[], memory: SpinMemory): 
 
   const playable = open.filter(isOpenMember)
   if (playable.length === 0) return []
-  const seeds = await loadSeeds(tx, playable)
+  const seeds = await loadSeeds(tx, playable, memory.pairs)
   const versions = new Map<string, Version>()
   for (const wheel of wheels.values()) {
     if (wheel.config_version > 0)
@@ -234,14 +235,25 @@ function refuseByWheel(member: Member, wheel: WheelInForce | undefined): void {
     refuseMember(member, 'wheel_paused', { facts: { wheel_status: wheel.wheel_status } })
 }
 
-async function loadSeeds(tx: Tx, members: readonly Member[]): Promise<Map<string, ActiveSeed>> {
+/**
+ * The players' active seeds, locked. One whose commitment no checkpoint covers yet counts as missing: nothing may be
+ * drawn from it before its proof is public. A seed that was opened here was covered then, so only new ones are asked.
+ */
+async function loadSeeds(
+  tx: Tx,
+  members: readonly Member[],
+  opened: PairKeys,
+): Promise<Map<string, ActiveSeed>> {
   const requests = members.map(({ input }) => ({
     user_id: input.actor.userId,
     wheel_id: input.wheel_id,
     request_id: input.request_id,
   }))
   const rows = await loadActiveSeedsForUpdate(tx, requests)
-  return new Map(rows.map((row) => [`${row.game_id}\n${row.user_id}`, row]))
+  const fresh = rows.filter((row) => !opened.has(row.id)).map((row) => row.commit_hash)
+  const covered = fresh.length > 0 ? await loadCheckpointed(tx, fresh) : new Set<string>()
+  const ready = rows.filter((row) => opened.has(row.id) || covered.has(row.commit_hash))
+  return new Map(ready.map((row) => [`${row.game_id}\n${row.user_id}`, row]))
 }
 
 async function loadGrants(tx: Tx, members: readonly Member[]): Promise<Map<string, Grant[]>> {

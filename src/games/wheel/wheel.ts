@@ -4,7 +4,7 @@
  */
 import type { App } from '../../app.ts'
 import { makeBatcher } from '../../db/batch.ts'
-import type { Actor } from '../../db/tx.ts'
+import type { Actor, Tx, UseCase } from '../../db/tx.ts'
 import { Refusal, refuse } from '../../errors.ts'
 import type { CommitDoc } from '../../fairness/commit.ts'
 import type { Checkpoints } from '../../proofs/checkpoints.ts'
@@ -39,6 +39,8 @@ export type RotateAnswer = PairView & {
   revealed: { commit_hash: string; server_seed: string; spins: number }
 }
 
+export type RotateInput = { client_seed: string; next_commit_hash?: string; request_id?: string }
+
 export type SpinRequest = { wheel_id: string; request_id: string; client_entropy?: string }
 
 export type Wheel = {
@@ -53,11 +55,8 @@ export type Wheel = {
   visit(actor: Actor, game: string): Promise<{ awarded: number; chances_left: number }>
   /** The actor's two commitments on a wheel; made, logged and checkpointed first if they are not there. */
   seedPair(actor: Actor, game: string): Promise<PairView>
-  rotate(
-    actor: Actor,
-    game: string,
-    input: { client_seed: string; next_commit_hash?: string },
-  ): Promise<RotateAnswer>
+  /** Once per `request_id`, where one is given: a repeat shows the same secret and the pair as it is now. */
+  rotate(actor: Actor, game: string, input: RotateInput): Promise<RotateAnswer>
   publish(actor: Actor, game: string): Promise<PublishAnswer>
   openRound(actor: Actor, game: string): Promise<RoundView>
   joinRound(actor: Actor, game: string, client_entropy: string): Promise<JoinAnswer>
@@ -127,7 +126,7 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
     },
   })
 
-  async function bindingOf(tx: Parameters<typeof loadWheel>[0], game: string) {
+  async function bindingOf(tx: Tx, game: string) {
     const wheel = await loadWheel(tx, game)
     if (wheel === undefined) refuse('game_not_found')
     if (wheel.config_version === 0) refuse('wheel_not_published')
@@ -180,23 +179,33 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
   async function rotate(
     actor: Actor,
     game: string,
-    input: { client_seed: string; next_commit_hash?: string },
+    { request_id, ...input }: RotateInput,
   ): Promise<RotateAnswer> {
     const before = await seedPair(actor, game)
-    const { revealed, closed_seed_id } = await app.run(
-      actor,
-      async (tx, given: typeof input) =>
-        rotatePair(tx, {
-          user_id: actor.userId,
-          binding: await bindingOf(tx, game),
-          client_seed: given.client_seed,
-          next_commit_hash: given.next_commit_hash ?? before.next.commit_hash,
-        }),
-      input,
-    )
+    const rotateOnce = async (tx: Tx, given: typeof input) =>
+      rotatePair(tx, {
+        user_id: actor.userId,
+        binding: await bindingOf(tx, game),
+        client_seed: given.client_seed,
+        next_commit_hash: given.next_commit_hash ?? before.next.commit_hash,
+      })
+    const { revealed, closed_seed_id } =
+      request_id === undefined
+        ? await app.run(actor, rotateOnce, input)
+        : await onceOf(actor, rotateOnce, input, { endpoint: `rotate ${game}`, key: request_id })
     memory.pairs.forget(closed_seed_id)
     await checkpoints.make(actor.tenantId)
     return { ...(await seedPair(actor, game)), revealed }
+  }
+
+  async function onceOf<I, O>(
+    actor: Actor,
+    useCase: UseCase<I, O>,
+    input: I,
+    key: { endpoint: string; key: string },
+  ): Promise<O> {
+    const { body } = await app.once(actor, useCase, input, { ...key, status: 200 })
+    return JSON.parse(body) as O
   }
 
   async function open(actor: Actor, game: string): Promise<RoundView> {
@@ -245,12 +254,15 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
     caughtUp.add(tenantId)
   }
 
-  async function openDue(actor: Actor, wheelId: string): Promise<void> {
+  /** True when a round was opened; another process may have been quicker, or the wheel is outside its hours. */
+  async function openDue(actor: Actor, wheelId: string): Promise<boolean> {
     try {
       await open(actor, wheelId)
+      return true
     } catch (error) {
-      // Another process was quicker.
-      if (!(error instanceof Refusal && error.code === 'round_running')) report('round', error)
+      if (!(error instanceof Refusal && ['round_running', 'wheel_not_open'].includes(error.code)))
+        report('round', error)
+      return false
     }
   }
 
@@ -277,8 +289,9 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
       for (const { id } of running)
         await advance(tenantId, id).catch((error: unknown) => report('round', error))
       const due = await app.run(actor, (tx) => loadRhythmicWheels(tx), undefined)
-      for (const wheel of due) await openDue(actor, wheel.id)
-      return running.length + due.length > 0 ? LOOK_AGAIN_MS.running : LOOK_AGAIN_MS.idle
+      let opened_count = 0
+      for (const wheel of due) if (await openDue(actor, wheel.id)) opened_count++
+      return running.length + opened_count > 0 ? LOOK_AGAIN_MS.running : LOOK_AGAIN_MS.idle
     },
     stats: () => ({ spins: spins.stats() }),
   }
