@@ -1,18 +1,15 @@
 // The play page in a real Chromium, against the real server.
 import assert from 'node:assert/strict'
 import type { Page } from 'playwright-core'
+import { aScene } from './scene.ts'
 import {
   aLine,
-  aPage,
   aWheel,
   DESK,
   PHONE,
-  START_MS_MAX,
-  type Started,
   sidewaysPx,
   sliceUnderPointer,
   smallTargets,
-  stage,
   whenWheelStops,
 } from './server.ts'
 
@@ -27,34 +24,14 @@ async function open(page: Page, slug: string): Promise<void> {
 
 describe('the play page', function () {
   this.timeout(60_000)
-  let on: Started
-  const close: (() => Promise<void>)[] = []
-
-  before(async function () {
-    this.timeout(START_MS_MAX + 30_000)
-    const started = await stage()
-    if (typeof started === 'string') {
-      console.log(`      skipped: ${started}`)
-      return this.skip()
-    }
-    on = started
-  })
-  afterEach(async () => {
-    for (const end of close.splice(0)) await end()
-  })
-
-  async function player(options: Parameters<typeof aPage>[1] = {}) {
-    const made = await aPage(on, options)
-    close.push(made.close)
-    return made
-  }
+  const scene = aScene()
 
   it('P-04 a shared spin stops on the same slice at the same moment for two players and the big screen', async () => {
-    const slug = await aWheel(on.server, { duration_ms: 4_000, round_join_s: 3 })
+    const slug = await aWheel(scene.on.server, { duration_ms: 4_000, round_join_s: 3 })
     const [ann, bob, screen] = await Promise.all([
-      player(),
-      player({ viewport: DESK }),
-      player({ viewport: DESK }),
+      scene.visitor(),
+      scene.visitor({ viewport: DESK }),
+      scene.visitor({ viewport: DESK }),
     ])
     await Promise.all([
       open(ann.page, slug),
@@ -63,7 +40,7 @@ describe('the play page', function () {
     ])
     await screen.page.getByRole('img', { name: /Prize wheel/ }).waitFor()
 
-    await on.server.operate(`/wheels/${slug}/rounds`)
+    await scene.on.server.operate(`/wheels/${slug}/rounds`)
     await ann.page.getByRole('button', { name: 'Add my luck' }).click()
     await ann.page.getByText('Your luck is in: entry 1.').first().waitFor()
     await bob.page.getByText('1 player added luck').waitFor()
@@ -80,8 +57,8 @@ describe('the play page', function () {
   })
 
   it('P-04 the wheel stops on the slice that the server has answered', async () => {
-    const slug = await aWheel(on.server)
-    const { page } = await player()
+    const slug = await aWheel(scene.on.server)
+    const { page } = await scene.visitor()
     await open(page, slug)
     await spinButton(page).click()
     await outcome(page).waitFor()
@@ -89,8 +66,8 @@ describe('the play page', function () {
   })
 
   it('K-10 a spin by keyboard alone is announced, and takes one chance', async () => {
-    const slug = await aWheel(on.server)
-    const { page } = await player()
+    const slug = await aWheel(scene.on.server)
+    const { page } = await scene.visitor()
     await open(page, slug)
     await page.getByText('3 spins left').waitFor()
     for (let i = 0; i < 20 && !(await spinButton(page).evaluate((it) => it.matches(':focus'))); i++) {
@@ -108,8 +85,8 @@ describe('the play page', function () {
   })
 
   it('P-04 with reduced motion nothing turns and the result is text at once', async () => {
-    const slug = await aWheel(on.server, { duration_ms: 30_000 })
-    const { page } = await player({ reducedMotion: 'reduce' })
+    const slug = await aWheel(scene.on.server, { duration_ms: 30_000 })
+    const { page } = await scene.visitor({ reducedMotion: 'reduce' })
     await open(page, slug)
     await spinButton(page).click()
     // The spin lasts 30 s for everybody else; the text is here long before.
@@ -122,8 +99,8 @@ describe('the play page', function () {
   })
 
   it('S1-09 a visit gives its chances once, and a won prize is in the list after a reload', async () => {
-    const slug = await aWheel(on.server, { always_wins: true })
-    const { page } = await player()
+    const slug = await aWheel(scene.on.server, { always_wins: true })
+    const { page } = await scene.visitor()
     await open(page, slug)
     await page.getByText('You got 3 spins').waitFor()
     await spinButton(page).click()
@@ -139,8 +116,8 @@ describe('the play page', function () {
   })
 
   it('S1-15 without chances the button says why and sends nothing', async () => {
-    const slug = await aWheel(on.server, { visit_chances: 1 })
-    const { page } = await player({ reducedMotion: 'reduce' })
+    const slug = await aWheel(scene.on.server, { visit_chances: 1 })
+    const { page } = await scene.visitor({ reducedMotion: 'reduce' })
     await open(page, slug)
     await spinButton(page).click()
     await outcome(page).waitFor()
@@ -154,10 +131,10 @@ describe('the play page', function () {
   })
 
   it('P-30 a spin whose answer is lost with the line is asked for again and counted once', async () => {
-    const slug = await aWheel(on.server)
-    const line = await aLine(on.server)
-    close.push(async () => line.close())
-    const { page } = await player({ reducedMotion: 'reduce', baseURL: line.url })
+    const slug = await aWheel(scene.on.server)
+    const line = await aLine(scene.on.server)
+    scene.afterwards(line.close)
+    const { page } = await scene.visitor({ reducedMotion: 'reduce', baseURL: line.url })
     const rotated = page.waitForResponse(/seed-pair\/rotate/)
     await open(page, slug)
     await rotated
@@ -165,7 +142,7 @@ describe('the play page', function () {
     line.mute()
     await spinButton(page).click()
     // Committed by now, and the page does not know it.
-    await poll(async () => (await spinCount(on.server.url, slug, token)) === 1)
+    await poll(async () => (await spinCount(scene.on.server.url, slug, token)) === 1)
     await page.getByRole('button', { name: 'Spinning…' }).waitFor()
     line.cut(true)
     line.restore()
@@ -173,14 +150,14 @@ describe('the play page', function () {
     await outcome(page).waitFor()
     await page.locator('.chances', { hasText: '2 spins left' }).waitFor()
     await page.locator('.pill-live').waitFor()
-    assert.equal(await spinCount(on.server.url, slug, token), 1)
+    assert.equal(await spinCount(scene.on.server.url, slug, token), 1)
   })
 
   it('P-30 a lost line shows a countdown, and comes back by itself', async () => {
-    const slug = await aWheel(on.server)
-    const line = await aLine(on.server)
-    close.push(async () => line.close())
-    const { page } = await player({ baseURL: line.url })
+    const slug = await aWheel(scene.on.server)
+    const line = await aLine(scene.on.server)
+    scene.afterwards(line.close)
+    const { page } = await scene.visitor({ baseURL: line.url })
     await open(page, slug)
     line.cut(false)
     await page.getByText(/Connection lost. Trying again in \d+ s/).waitFor()
@@ -191,7 +168,7 @@ describe('the play page', function () {
   })
 
   it('S1-21 the lobby lists the live wheels and leads to one', async () => {
-    const { page } = await player()
+    const { page } = await scene.visitor()
     await page.goto('/')
     await page.getByRole('link', { name: 'Play Summer wheel' }).click()
     await spinButton(page).waitFor()
@@ -199,7 +176,7 @@ describe('the play page', function () {
   })
 
   it('S1-53 a wheel that is not there is refused in words, with a way back', async () => {
-    const { page } = await player()
+    const { page } = await scene.visitor()
     await page.goto('/?wheel=no-such-wheel')
     await page.getByRole('alert').filter({ hasText: 'There is no such wheel' }).waitFor()
     await page.getByRole('link', { name: 'Pick a wheel' }).waitFor()
@@ -207,8 +184,8 @@ describe('the play page', function () {
 
   for (const viewport of [PHONE, DESK]) {
     it(`K-10 every part is named and fits ${viewport.width} px, without errors or foreign requests`, async () => {
-      const slug = await aWheel(on.server)
-      const { page, faults } = await player({ viewport })
+      const slug = await aWheel(scene.on.server)
+      const { page, faults } = await scene.visitor({ viewport })
       await open(page, slug)
       await page.getByRole('img', { name: 'Prize wheel with 8 segments' }).waitFor()
       await spinButton(page).click()
@@ -225,8 +202,8 @@ describe('the play page', function () {
   }
 
   it('K-10 the arrow keys move between the tabs', async () => {
-    const { page } = await player()
-    await open(page, await aWheel(on.server))
+    const { page } = await scene.visitor()
+    await open(page, await aWheel(scene.on.server))
     await page.getByRole('tab', { name: 'Live' }).focus()
     await page.keyboard.press('ArrowRight')
     await page.keyboard.press('ArrowRight')

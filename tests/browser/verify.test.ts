@@ -3,51 +3,24 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
-import {
-  aPage,
-  aWheel,
-  DESK,
-  PHONE,
-  START_MS_MAX,
-  type Started,
-  sidewaysPx,
-  stage,
-  type TestServer,
-} from './server.ts'
+import { aScene, type Scene } from './scene.ts'
+import { aWheel, DESK, PHONE, sidewaysPx, type TestServer } from './server.ts'
 
 const answer = (page: Page) => page.locator('.answer-title')
 
 describe('the verify page', function () {
   this.timeout(60_000)
-  let on: Started
   /** A transcript of a spin whose seed is revealed. */
   let event_id = ''
   let transcript = ''
-  const close: (() => Promise<void>)[] = []
-
-  async function visitor(options: Parameters<typeof aPage>[1] = {}) {
-    const made = await aPage(on, { reducedMotion: 'reduce', ...options })
-    close.push(made.close)
-    return made
-  }
-
-  before(async function () {
-    this.timeout(START_MS_MAX + 60_000)
-    const started = await stage()
-    if (typeof started === 'string') {
-      console.log(`      skipped: ${started}`)
-      return this.skip()
-    }
-    on = started
-    event_id = await aRevealedSpin(on.server)
-    transcript = await (await fetch(`${on.server.url}/api/v1/verify/${event_id}`)).text()
+  const scene = aScene(async ({ server }) => {
+    event_id = await aRevealedSpin(server)
+    transcript = await (await fetch(`${server.url}/api/v1/verify/${event_id}`)).text()
   })
-  afterEach(async () => {
-    for (const end of close.splice(0)) await end()
-  })
+  const visitor: Scene['visitor'] = (options) => scene.visitor({ reducedMotion: 'reduce', ...options })
 
   it('P-41 a spin is pending until its player rotates to an own seed, then every step turns green', async () => {
-    const slug = await aWheel(on.server)
+    const slug = await aWheel(scene.on.server)
     const { page, faults } = await visitor({ reducedMotion: 'no-preference' })
     await page.goto(`/?wheel=${slug}`)
     await page.getByRole('button', { name: 'Spin', exact: true }).click()
@@ -85,8 +58,8 @@ describe('the verify page', function () {
     const { page } = await visitor()
     for (const pasted of [
       event_id,
-      `${on.server.url}/verify?event=${event_id}`,
-      `${on.server.url}/api/v1/verify/${event_id}`,
+      `${scene.on.server.url}/verify?event=${event_id}`,
+      `${scene.on.server.url}/api/v1/verify/${event_id}`,
     ]) {
       await page.goto('/verify')
       await page.getByLabel('Link, id or transcript').fill(pasted)

@@ -1,44 +1,15 @@
 // The big screen in a real Chromium: no login, everything that happens on one wheel.
 import assert from 'node:assert/strict'
-import {
-  aPage,
-  aWheel,
-  DESK,
-  PHONE,
-  START_MS_MAX,
-  type Started,
-  sidewaysPx,
-  sliceUnderPointer,
-  stage,
-} from './server.ts'
+import { aScene } from './scene.ts'
+import { aWheel, DESK, PHONE, sidewaysPx, sliceUnderPointer } from './server.ts'
 
 describe('the watch page', function () {
   this.timeout(60_000)
-  let on: Started
-  const close: (() => Promise<void>)[] = []
-
-  before(async function () {
-    this.timeout(START_MS_MAX + 30_000)
-    const started = await stage()
-    if (typeof started === 'string') {
-      console.log(`      skipped: ${started}`)
-      return this.skip()
-    }
-    on = started
-  })
-  afterEach(async () => {
-    for (const end of close.splice(0)) await end()
-  })
-
-  async function visitor(options: Parameters<typeof aPage>[1] = {}) {
-    const made = await aPage(on, options)
-    close.push(made.close)
-    return made
-  }
+  const scene = aScene()
 
   it("K-03 a spectator without a token sees a player's spin turn, stop and enter the list", async () => {
-    const slug = await aWheel(on.server)
-    const [screen, player] = await Promise.all([visitor({ viewport: DESK }), visitor()])
+    const slug = await aWheel(scene.on.server)
+    const [screen, player] = await Promise.all([scene.visitor({ viewport: DESK }), scene.visitor()])
     const tokens: string[] = []
     screen.page.on('request', (request) => {
       const { authorization } = request.headers()
@@ -67,7 +38,7 @@ describe('the watch page', function () {
 
   for (const viewport of [PHONE, DESK]) {
     it(`K-10 the screen fits ${viewport.width} px and picks a live wheel by itself, without errors`, async () => {
-      const { page, faults } = await visitor({ viewport })
+      const { page, faults } = await scene.visitor({ viewport })
       await page.goto('/watch')
       await page.getByRole('img', { name: /Prize wheel/ }).waitFor()
       await page.getByText('Committed in advance').waitFor()

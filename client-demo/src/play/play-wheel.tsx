@@ -4,9 +4,10 @@ import { readOdds } from '../shared/api.ts'
 import { ARC_DEG_MIN } from '../shared/geometry.ts'
 import type { Round } from '../shared/live.ts'
 import { useLoaded } from '../shared/loading.ts'
+import { RoomPage } from '../shared/room-page.tsx'
 import { serverClock } from '../shared/server-clock.ts'
 import { useStore, useTick } from '../shared/store.ts'
-import { Announcer, Countdown, Crowd, Header, LinkPill, Refused, Tabs } from '../shared/ui.tsx'
+import { Countdown, Crowd, Tabs } from '../shared/ui.tsx'
 import { isWidened, prefersStill, Wheel } from '../shared/wheel.tsx'
 import { count, say, sayOr, whenText } from '../strings.ts'
 import { FairnessPanel } from './fairness-panel.tsx'
@@ -19,39 +20,25 @@ export function PlayWheel({ tenant, wheel }: { tenant: string; wheel: string }) 
   const game = useMemo(() => makeGame(tenant, wheel), [tenant, wheel])
   useEffect(() => () => game.leave(), [game])
   const state = useStore(game.store)
-  const { link, view } = state
+  const { link, view, said } = state
   const { value: odds } = useLoaded(() => readOdds(tenant, wheel), [tenant, wheel])
   const name = odds?.wheel.wheel_name ?? wheel
 
   return (
-    <>
-      <Header page="play">
-        {view !== null && <Crowd players={view.players} spectators={view.spectators} />}
-        <LinkPill link={link} onRetry={game.retryNow} />
-      </Header>
-      <main id="main" class="play">
-        {link.status === 'refused' ? (
-          <Refused link={link}>
-            <a class="button button-primary" href="/">
-              {say('lobby.title')}
-            </a>
-          </Refused>
-        ) : view === null ? (
-          <div class="card skeleton skeleton-wheel" role="status">
-            {say('link.connecting')}
-          </div>
-        ) : (
-          <>
-            <div class="round-slot">
-              <RoundBar game={game} state={state} />
-            </div>
-            <Stage game={game} state={state} name={name} />
-            <Side game={game} state={state} tenant={tenant} wheel={wheel} />
-          </>
-        )}
-      </main>
-      <Announcer text={state.said} />
-    </>
+    <RoomPage
+      page="play"
+      link={link}
+      onRetry={game.retryNow}
+      said={said}
+      is_loaded={view !== null}
+      aside={view !== null && <Crowd players={view.players} spectators={view.spectators} />}
+    >
+      <div class="round-slot">
+        <RoundBar game={game} state={state} />
+      </div>
+      <Stage game={game} state={state} name={name} />
+      <Side game={game} state={state} tenant={tenant} wheel={wheel} />
+    </RoomPage>
   )
 }
 

@@ -3,10 +3,12 @@ import { useEffect, useMemo } from 'preact/hooks'
 import { addressOf } from '../play/lobby.tsx'
 import { Feed } from '../play/panels.tsx'
 import { lobbyWheels, readOdds } from '../shared/api.ts'
+import type { WheelView } from '../shared/live.ts'
 import { useLoaded } from '../shared/loading.ts'
 import { whyText } from '../shared/refusal.ts'
+import { RoomPage } from '../shared/room-page.tsx'
 import { useStore } from '../shared/store.ts'
-import { Announcer, Countdown, Hash, Header, LinkPill, Refused, Trust } from '../shared/ui.tsx'
+import { Countdown, Hash, Header, Trust } from '../shared/ui.tsx'
 import { Wheel } from '../shared/wheel.tsx'
 import { numberText, say } from '../strings.ts'
 import { makeWatch, type WatchState } from './watch.ts'
@@ -44,34 +46,17 @@ function Screen({ tenant, slug }: { tenant: string; slug: string }) {
   const watch = useMemo(() => makeWatch(tenant, slug), [tenant, slug])
   useEffect(() => () => watch.leave(), [watch])
   const state = useStore(watch.store)
-  const { link, view } = state
+  const { link, view, said } = state
   return (
-    <>
-      <Header page="watch">
-        <LinkPill link={link} onRetry={watch.retryNow} />
-      </Header>
-      <main id="main" class="watch">
-        {link.status === 'refused' ? (
-          <Refused link={link}>
-            <a class="button button-primary" href="/">
-              {say('lobby.title')}
-            </a>
-          </Refused>
-        ) : view === null ? (
-          <div class="card skeleton skeleton-wheel" role="status">
-            {say('link.connecting')}
-          </div>
-        ) : (
-          <Board state={state} tenant={tenant} slug={slug} />
-        )}
-      </main>
-      <Announcer text={state.said} />
-    </>
+    <RoomPage page="watch" link={link} onRetry={watch.retryNow} said={said} is_loaded={view !== null}>
+      {view !== null && <Board state={state} view={view} tenant={tenant} slug={slug} />}
+    </RoomPage>
   )
 }
 
-function Board({ state, tenant, slug }: { state: WatchState; tenant: string; slug: string }) {
-  const view = state.view!
+type BoardParts = { state: WatchState; view: WheelView; tenant: string; slug: string }
+
+function Board({ state, view, tenant, slug }: BoardParts) {
   const { value: odds } = useLoaded(() => readOdds(tenant, slug), [tenant, slug])
   return (
     <>

@@ -1,0 +1,50 @@
+// What every browser test file sets up: the one server and browser of the run, and visitors who leave after each test.
+import type { BrowserContextOptions } from 'playwright-core'
+import { aPage, START_MS_MAX, type Started, stage } from './server.ts'
+
+/** Time to prepare what a file needs, beyond the start of the server. */
+const PREPARE_MS_MAX = 60_000
+
+export type Scene = {
+  /** The running server and browser; there before the first test. */
+  readonly on: Started
+  /** A page in a browser profile of its own, closed after the test. */
+  visitor(options?: BrowserContextOptions): ReturnType<typeof aPage>
+  /** Something to end after the test. */
+  afterwards(end: () => unknown): void
+}
+
+/**
+ * Sets the scene inside a `describe`: starts what is not yet running, or skips all its tests and says why. `prepare`
+ * runs once, before the first test.
+ */
+export function aScene(prepare: (on: Started) => Promise<unknown> = async () => {}): Scene {
+  let on: Started
+  const ends: (() => unknown)[] = []
+
+  before(async function () {
+    this.timeout(START_MS_MAX + PREPARE_MS_MAX)
+    const started = await stage()
+    if (typeof started === 'string') {
+      console.log(`      skipped: ${started}`)
+      return this.skip()
+    }
+    on = started
+    await prepare(on)
+  })
+  afterEach(async () => {
+    for (const end of ends.splice(0)) await end()
+  })
+
+  return {
+    get on() {
+      return on
+    },
+    async visitor(options = {}) {
+      const made = await aPage(on, options)
+      ends.push(made.close)
+      return made
+    },
+    afterwards: (end) => void ends.push(end),
+  }
+}
