@@ -206,7 +206,7 @@ create table spin_sessions (
   foreign key (tenant_id, wheel_game_id) references wheel_games (tenant_id, id),
   foreign key (tenant_id, chance_id) references spin_chances (tenant_id, id)
 );
-call protect('spin_sessions', 'select, insert, update');
+call protect('spin_sessions', 'select, insert');
 create index spin_sessions_of_player on spin_sessions (tenant_id, wheel_game_id, user_id, spin_started_at);
 
 create table spin_results (

@@ -598,7 +598,7 @@ table spin_sessions (row-level security, forced)
   CREATE INDEX spin_sessions_of_player ON public.spin_sessions USING btree (tenant_id, wheel_game_id, user_id, spin_started_at)
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
-  grant insert, select, update to livedraw_app
+  grant insert, select to livedraw_app
   grant select to livedraw_auditor
 
 table tenant_heads (row-level security, forced)

@@ -413,6 +413,7 @@ describe('schema: as the application, on a history of two tenants', function () 
     ['the reward of a result', 'update spin_results set wheel_reward_id = id'],
     ['the text of a commitment', `update fair_commitments set doc = '{}'`],
     ['a result itself', 'delete from spin_results'],
+    ['the stored answer of a spin', `update spin_sessions set answer = '{}'`],
   ] as const) {
     it(`S0-26 the application has no right to change ${what}`, async () => {
       await assert.rejects(
