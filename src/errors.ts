@@ -69,6 +69,8 @@ export const ERRORS = {
   prize_applied: { status: 409, title: 'The prize was used already.' },
   prize_expired: { status: 409, title: 'The prize has expired.' },
   prize_not_applicable: { status: 409, title: 'The prize does not fit this order.' },
+  // Demo shop
+  order_closed: { status: 409, title: 'This order was cancelled or left.' },
   // Ledger
   insufficient_funds: { status: 409, title: 'The account does not hold that much.' },
   obligation_conflict: { status: 409, title: 'This obligation was already met in another way.' },

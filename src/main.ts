@@ -24,6 +24,7 @@ import { migrate, SchemaAheadError } from './db/migrate.ts'
 import { type Database, openPool } from './db/pool.ts'
 import { type Bots, startBots } from './demo/bots.ts'
 import { makeDemo } from './demo/demo.ts'
+import { shopRoutes } from './demo/shop-routes.ts'
 import { drandSource } from './fairness/entropy.ts'
 import { selfTest } from './fairness/self-test.ts'
 import { grantChances } from './games/wheel/chances.ts'
@@ -161,6 +162,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...ledgerRoutes(),
         ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),
         ...proofRoutes({ app, wheel, checkpoints, directory }),
+        ...(config.is_demo ? shopRoutes(directory) : []),
       ],
       gauges: [
         { name: 'livedraw_rooms', help: 'Live rooms of this process.', read: liveRoomCount },

@@ -41,6 +41,50 @@ table blocked_users (row-level security, forced)
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
+table demo_orders (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  user_id character varying(128) not null
+  status character varying(16) not null
+  lines jsonb not null
+  order_type character varying(32) not null
+  payment_method character varying(32) not null
+  zone_id integer
+  distance_m integer
+  currency character varying(3) not null
+  items_minor bigint not null
+  delivery_fee_minor bigint not null
+  discount_minor bigint not null default 0
+  total_minor bigint not null
+  play_id bigint
+  applied_details jsonb
+  created_at timestamp with time zone not null
+  placed_at timestamp with time zone
+  closed_at timestamp with time zone
+  updated_at timestamp with time zone not null
+  row_version integer not null default 1
+  CHECK ((((status)::text = ANY ((ARRAY['cancelled'::character varying, 'abandoned'::character varying])::text[])) = (closed_at IS NOT NULL)))
+  CHECK ((((status)::text = ANY ((ARRAY['placed'::character varying, 'cancelled'::character varying])::text[])) = (placed_at IS NOT NULL)))
+  CHECK ((((status)::text = ANY ((ARRAY['placed'::character varying, 'cancelled'::character varying])::text[])) OR (applied_details IS NULL)))
+  CHECK (((currency)::text ~ '^[A-Z]{3}$'::text))
+  CHECK (((jsonb_typeof(lines) = 'array'::text) AND (lines <> '[]'::jsonb)))
+  CHECK (((status)::text = ANY ((ARRAY['checkout'::character varying, 'placed'::character varying, 'cancelled'::character varying, 'abandoned'::character varying])::text[])))
+  CHECK ((delivery_fee_minor >= 0))
+  CHECK ((discount_minor >= 0))
+  CHECK ((distance_m >= 0))
+  CHECK ((items_minor > 0))
+  CHECK ((total_minor = ((items_minor - discount_minor) + delivery_fee_minor)))
+  CHECK ((total_minor >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  CREATE INDEX demo_orders_of_play ON public.demo_orders USING btree (tenant_id, play_id) WHERE (play_id IS NOT NULL)
+  CREATE INDEX demo_orders_of_user ON public.demo_orders USING btree (tenant_id, user_id, created_at DESC, id DESC)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
 table fair_checkpoints (row-level security, forced)
   tenant_id uuid not null default app_tenant_id()
   log_size bigint not null

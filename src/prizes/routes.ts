@@ -12,7 +12,8 @@ const PATH = '/api/v1/gamification'
 const PER_PAGE_MAX = 100
 
 const TIME = 'YYYY-MM-DD HH:MM:SS, UTC'
-const reason = z.strictObject({
+/** One reason as every answer about a prize shows it. */
+export const reason = z.strictObject({
   code: z.string(),
   message: z.string(),
   required: z.any(),

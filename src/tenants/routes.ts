@@ -10,6 +10,7 @@ import { blockRoutes } from './blocks.ts'
 import type { Directory } from './directory.ts'
 import { engines } from './engines.ts'
 import { guestRoutes } from './guests.ts'
+import { myTenantRoutes } from './mine.ts'
 import { type Instantiators, instantiateRoutes, templates } from './templates.ts'
 import { platformRoutes } from './tenants.ts'
 
@@ -28,6 +29,7 @@ export function tenantRoutes(deps: TenantDeps): Route[] {
   return [
     ...guestRoutes(directory, tokens, guest_rate),
     ...platformRoutes(app, directory),
+    ...myTenantRoutes(app, directory),
     ...engines.routes,
     ...templates.routes,
     ...(instantiators ? instantiateRoutes(instantiators) : []),

@@ -102,6 +102,19 @@ describe('http: every route of the product', () => {
     const never = '0192f0c1-6c1b-7a52-b9a4-0d6a3c7e9f10'
     const won = await aWin()
     const account_id = await anAccount()
+    const checkout = await http.ask('POST', '/api/v1/demo/shop/orders', {
+      token: await http.token('player', { sub: 'winner' }),
+      json: {
+        order_id: '0192f0c1-6c1b-7a52-b9a4-0d6a3c7e9f11',
+        items: [{ id: 11, quantity: 1 }],
+        order_type: 'takeaway',
+        payment_method: 'card',
+        zone_id: null,
+        distance_m: null,
+        play_id: null,
+      },
+    })
+    assert.equal(checkout.status, 201)
     /** Path -> parameters of acme, parameters that nobody has, and a body that fits. */
     const cases: [RegExp, Record<string, string>, Record<string, string>, unknown?][] = [
       [/^\/api\/v1\/game-engines\//, { id: engine.body.data[0].id }, { id: never }, {}],
@@ -115,6 +128,7 @@ describe('http: every route of the product', () => {
       [/\/(unlock|validate)\/\{play_id\}/, { play_id: won.play_id }, { play_id: '999999' }, {}],
       [/\/apply\/\{play_id\}/, { play_id: won.play_id }, { play_id: '999999' }, { order_id: 1 }],
       [/^\/api\/v1\/ledger\/accounts\//, { id: account_id }, { id: never }],
+      [/^\/api\/v1\/demo\/shop\/orders\//, { order_id: checkout.body.order_id }, { order_id: never }],
       [/^\/api\/v1\/prizes\//, { id: String(wheel.prize_id) }, { id: '999999' }, {}],
     ]
     /** Public by design: no tenant owns what they show, or they are not there for anybody yet. */

@@ -1,5 +1,6 @@
 /** The harness with every route of the product, and a published wheel to play with. */
 import assert from 'node:assert/strict'
+import { shopRoutes } from '../../src/demo/shop-routes.ts'
 import { wheelResource } from '../../src/games/wheel/resource.ts'
 import { wheelRoutes } from '../../src/games/wheel/routes.ts'
 import { makeWheelInstantiator } from '../../src/games/wheel/templates.ts'
@@ -34,6 +35,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...ledgerRoutes(),
         ...wheelRoutes({ app, wheel, crowdOf: () => ({ players: 0, spectators: 0 }) }),
         ...proofRoutes({ app, wheel, checkpoints, directory }),
+        ...shopRoutes(directory),
       ]
     },
   })
