@@ -36,6 +36,8 @@ import { makeWheel } from './games/wheel/wheel.ts'
 import { makeAuth } from './http/auth.ts'
 import { makeHttp } from './http/server.ts'
 import { makeTokens } from './http/tokens.ts'
+import type { Task } from './jobs/queue.ts'
+import { makeJobs } from './jobs/runner.ts'
 import { checkSeedKeys, KeyError, keepKeys, loadKeys } from './keyfiles.ts'
 import { ledgerRoutes } from './ledger/routes.ts'
 import { colyseusLogger, type Log, makeLog } from './log.ts'
@@ -123,6 +125,10 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   })
   await reseal(app, directory, log)
 
+  const tasks: Task[] = []
+  const jobs = makeJobs({ url, app, directory, tasks, report })
+  steps.push({ name: 'jobs', stop: (deadline_ms) => jobs.stop(deadline_ms) })
+
   const crowds = makeCrowds()
   const rooms = makeRooms({ app, auth, wheel, checkpoints, report, crowds })
   installGuards({ ...guardOptionsOf(rooms, { auth, report }), origins: config.allowedOrigins })
@@ -201,6 +207,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   })
 
   if (config.is_demo) await makeDemo({ app, directory, wheel, prizes, wheels })
+  await jobs.start()
   await server.listen(config.port, config.host)
   // Colyseus stops listening and does not wait: requests under way must have their answer before the pool goes.
   const closed = once(http, 'close')

@@ -865,6 +865,34 @@ table wheel_versions (row-level security, forced)
 
 -- Functions
 
+CREATE OR REPLACE FUNCTION public.add_job(task text, data jsonb, due_at timestamp with time zone, asked_at timestamp with time zone, job_key text, attempts_max integer, keeps_due_at boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := public.app_tenant_id();
+  whole_key text := tenant || '/' || task || '/' || job_key;
+begin
+  if tenant is null then
+    raise exception 'a job belongs to a tenant' using errcode = '42501';
+  end if;
+  if keeps_due_at then
+    due_at := coalesce((select (j.payload ->> 'due_at')::timestamptz from graphile_worker._private_jobs j
+                        where j.key = whole_key and j.attempts = 0), due_at);
+  end if;
+  perform graphile_worker.add_job(
+    task,
+    json_build_object('tenant_id', tenant, 'due_at', due_at, 'data', data),
+    run_at => now() + (due_at - asked_at),
+    max_attempts => attempts_max,
+    job_key => whole_key,
+    job_key_mode => case when keeps_due_at then 'preserve_run_at' else 'replace' end);
+end $function$
+
+  grant execute to livedraw_app
+
 CREATE OR REPLACE FUNCTION public.app_tenant_id()
  RETURNS uuid
  LANGUAGE sql
@@ -928,6 +956,18 @@ begin
   return null;
 end $function$
 
+
+CREATE OR REPLACE FUNCTION public.drop_job(task text, job_key text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform graphile_worker.remove_job(public.app_tenant_id() || '/' || task || '/' || job_key);
+end $function$
+
+  grant execute to livedraw_app
 
 CREATE OR REPLACE FUNCTION public.keep_audit_row()
  RETURNS trigger

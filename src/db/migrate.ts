@@ -1,6 +1,7 @@
 /** Brings a database to the schema of this version: forward only, under a lock, refused when the database is ahead. */
 import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { Logger, runMigrations } from 'graphile-worker'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
 
@@ -11,8 +12,8 @@ const LOCK = 5_240_018
 export class SchemaAheadError extends Error {}
 
 /**
- * Applies what is missing, in order and in one transaction: all of it or nothing. A second process waits for the lock and
- * then finds nothing to do. Throws SchemaAheadError when the database knows a migration that this version lacks.
+ * Applies what is missing, in order and in one transaction: all of it or nothing; then what the job queue lacks. A second
+ * process waits for the lock and then finds nothing to do. Throws SchemaAheadError when the database knows a migration that this version lacks.
  */
 export async function migrate(url: string, log: (message: string) => void = () => {}): Promise<void> {
   const client = new pg.Client({ connectionString: url, application_name: 'livedraw-migrate' })
@@ -32,8 +33,24 @@ export async function migrate(url: string, log: (message: string) => void = () =
       log: () => {},
       logger: { debug: () => {}, info: () => {}, warn: log, error: log },
     })
+    await migrateQueue(url, log)
   } finally {
     await client.end()
+  }
+}
+
+/** The tables of the job queue, by its own migrations (each a transaction of its own; they can be repeated). */
+async function migrateQueue(url: string, log: (message: string) => void): Promise<void> {
+  const pool = new pg.Pool({ connectionString: url, max: 1, application_name: 'livedraw-migrate' })
+  pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
+  const logger = new Logger(() => (level, message) => {
+    if (level === 'error' || level === 'warning') log(message)
+  })
+  try {
+    await runMigrations({ pgPool: pool, logger, noHandleSignals: true })
+  } finally {
+    await pool.end()
   }
 }
 

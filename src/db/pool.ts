@@ -43,6 +43,16 @@ export function openPool(
   onError: (error: Error) => void,
   limits: PoolLimits = POOL_LIMITS,
 ): Database {
+  return openPgPool(url, onError, limits, 'livedraw').database
+}
+
+/** The same with the pool itself, for a library that takes one. `name` is what PostgreSQL shows of its sessions. */
+export function openPgPool(
+  url: string,
+  onError: (error: Error) => void,
+  limits: PoolLimits,
+  name: string,
+): { pool: pg.Pool; database: Database } {
   const pool = new pg.Pool({
     connectionString: url,
     max: limits.connections_max,
@@ -53,14 +63,15 @@ export function openPool(
     idle_in_transaction_session_timeout: limits.idle_in_transaction_timeout_ms,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
-    application_name: 'livedraw',
+    application_name: name,
   })
   pool.on('error', onError)
   pool.on('connect', (client) => client.on('error', onError))
-  return {
+  const database: Database = {
     connect: () => pool.connect(),
     query: async (text, values) => (await pool.query(text, values as unknown[])).rows,
     end: () => pool.end(),
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
   }
+  return { pool, database }
 }
