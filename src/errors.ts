@@ -69,6 +69,20 @@ export const ERRORS = {
   prize_applied: { status: 409, title: 'The prize was used already.' },
   prize_expired: { status: 409, title: 'The prize has expired.' },
   prize_not_applicable: { status: 409, title: 'The prize does not fit this order.' },
+  prize_out_of_stock: { status: 409, title: 'Nothing of this prize is left.' },
+  // Prizes that change hands
+  prize_in_escrow: { status: 409, title: 'The prize is part of an open gift, trade or listing.' },
+  prize_not_transferable: { status: 409, title: 'This prize cannot be passed on.' },
+  prize_just_received: { status: 409, title: 'The prize was received too recently to be passed on.' },
+  deal_not_open: { status: 409, title: 'This gift, trade or listing is no longer open.' },
+  own_deal: { status: 409, title: 'Nobody takes an own offer.' },
+  deals_per_day_reached: { status: 409, title: 'No more offers of this kind today.' },
+  // Campaigns and referrals
+  campaign_not_open: { status: 409, title: 'The campaign is not open now.' },
+  campaign_not_for_user: { status: 409, title: 'The campaign is not for this user.' },
+  campaign_exhausted: { status: 409, title: 'The campaign has given what it had to give.' },
+  campaign_limit_reached: { status: 409, title: 'This user has had as much of the campaign as one may.' },
+  referral_refused: { status: 409, title: 'This referral cannot be.' },
   // Demo shop
   order_closed: { status: 409, title: 'This order was cancelled or left.' },
   // Ledger

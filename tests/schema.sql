@@ -85,6 +85,30 @@ table demo_orders (row-level security, forced)
   grant insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
+table exchange_settings (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  fee_bps integer not null
+  deal_hours integer not null
+  hold_hours integer not null
+  gifts_per_day integer not null
+  trades_per_day integer not null
+  listings_per_day integer not null
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((deal_hours >= 1) AND (deal_hours <= 720)))
+  CHECK (((fee_bps >= 0) AND (fee_bps <= 5000)))
+  CHECK (((gifts_per_day >= 0) AND (gifts_per_day <= 1000)))
+  CHECK (((hold_hours >= 0) AND (hold_hours <= 720)))
+  CHECK (((listings_per_day >= 0) AND (listings_per_day <= 1000)))
+  CHECK (((trades_per_day >= 0) AND (trades_per_day <= 1000)))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
 table fair_checkpoints (row-level security, forced)
   tenant_id uuid not null default app_tenant_id()
   log_size bigint not null
@@ -301,20 +325,35 @@ table gamification_game_plays (row-level security, forced)
   row_version integer not null default 1
   created_at timestamp with time zone not null
   updated_at timestamp with time zone not null
+  won_by character varying(128)
+  received_at timestamp with time zone
+  escrow_id uuid
+  escrow_kind character varying(8)
+  escrow_until timestamp with time zone
+  bundle_play_id bigint
+  CHECK ((((escrow_id IS NULL) = (escrow_kind IS NULL)) AND ((escrow_id IS NULL) = (escrow_until IS NULL))))
+  CHECK (((escrow_id IS NULL) OR ((prize_status)::text = ANY ((ARRAY['locked'::character varying, 'unlocked'::character varying])::text[]))))
   CHECK (((prize_status)::text = ANY ((ARRAY['locked'::character varying, 'unlocked'::character varying, 'applied'::character varying, 'expired'::character varying])::text[])))
+  CHECK (((won_by IS NULL) = (received_at IS NULL)))
   CHECK ((is_winner = (prize_code IS NOT NULL)))
   CHECK ((is_winner = (prize_id IS NOT NULL)))
   CHECK ((is_winner = (prize_status IS NOT NULL)))
+  FOREIGN KEY (tenant_id, bundle_play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  FOREIGN KEY (tenant_id, escrow_id) REFERENCES prize_deals(tenant_id, id)
   FOREIGN KEY (tenant_id, game_id) REFERENCES gamification_games(tenant_id, id)
   FOREIGN KEY (tenant_id, prize_id) REFERENCES gamification_prizes(tenant_id, id)
   PRIMARY KEY (tenant_id, id)
   UNIQUE (tenant_id, uuid)
+  CREATE INDEX gamification_game_plays_in_escrow ON public.gamification_game_plays USING btree (tenant_id, escrow_id) WHERE (escrow_id IS NOT NULL)
+  CREATE INDEX gamification_game_plays_of_bundle ON public.gamification_game_plays USING btree (tenant_id, bundle_play_id) WHERE (bundle_play_id IS NOT NULL)
+  CREATE INDEX gamification_game_plays_passed_on ON public.gamification_game_plays USING btree (tenant_id, won_by) WHERE (won_by IS NOT NULL)
   CREATE INDEX idx_expiration ON public.gamification_game_plays USING btree (tenant_id, expires_at, prize_status) WHERE ((prize_status)::text = ANY ((ARRAY['locked'::character varying, 'unlocked'::character varying])::text[]))
   CREATE INDEX idx_game_user_date ON public.gamification_game_plays USING btree (tenant_id, game_id, user_id, created_at)
   CREATE UNIQUE INDEX idx_prize_code ON public.gamification_game_plays USING btree (tenant_id, prize_code) WHERE (prize_code IS NOT NULL)
   CREATE INDEX idx_user_prizes ON public.gamification_game_plays USING btree (tenant_id, user_id, is_winner, prize_status)
   CREATE TRIGGER prizes_begin BEFORE INSERT ON public.gamification_game_plays FOR EACH ROW WHEN (((new.prize_status)::text <> ALL ((ARRAY['locked'::character varying, 'unlocked'::character varying])::text[]))) EXECUTE FUNCTION prize_begins()
   CREATE TRIGGER prizes_move BEFORE UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN (((old.prize_status)::text IS DISTINCT FROM (new.prize_status)::text)) EXECUTE FUNCTION prize_moves()
+  CREATE TRIGGER prizes_pass_on BEFORE UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN (((old.escrow_id IS NOT NULL) OR (new.escrow_id IS NOT NULL) OR ((((old.user_id)::text IS DISTINCT FROM (new.user_id)::text) OR ((old.won_by)::text IS DISTINCT FROM (new.won_by)::text)) OR (old.received_at IS DISTINCT FROM new.received_at)))) EXECUTE FUNCTION prize_changes_hands()
   CREATE TRIGGER prizes_stand BEFORE UPDATE ON public.gamification_game_plays FOR EACH ROW EXECUTE FUNCTION prize_stands()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
@@ -340,6 +379,7 @@ table gamification_games (row-level security, forced)
   PRIMARY KEY (id)
   UNIQUE (tenant_id, id)
   UNIQUE (tenant_id, wheel_game_id)
+  CREATE UNIQUE INDEX gamification_games_of_source ON public.gamification_games USING btree (tenant_id, game_type) WHERE ((game_type)::text = ANY ((ARRAY['campaign'::character varying, 'referral'::character varying, 'loyalty'::character varying, 'support'::character varying, 'partner'::character varying, 'other'::character varying])::text[]))
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
@@ -368,10 +408,17 @@ table gamification_prizes (row-level security, forced)
   created_at timestamp with time zone not null
   updated_at timestamp with time zone not null
   deleted_at timestamp with time zone
+  is_transferable boolean not null default true
+  rarity character varying(16) not null default 'common'::character varying
+  parts jsonb not null default '[]'::jsonb
+  parts_apply character varying(8) not null default 'each'::character varying
   CHECK (((expires_in_days >= 1) AND (expires_in_days <= 3650)))
   CHECK (((grace_hours >= 0) AND (grace_hours <= 24)))
+  CHECK (((parts_apply)::text = ANY ((ARRAY['all'::character varying, 'each'::character varying])::text[])))
+  CHECK (((rarity)::text = ANY ((ARRAY['common'::character varying, 'uncommon'::character varying, 'rare'::character varying, 'epic'::character varying, 'legendary'::character varying])::text[])))
   CHECK (((won_count >= 0) AND ((stock IS NULL) OR (won_count <= stock))))
   CHECK ((cost_minor >= 0))
+  CHECK ((jsonb_typeof(parts) = 'array'::text))
   CHECK ((stock >= 0))
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (id)
@@ -525,6 +572,136 @@ table prize_applications (row-level security, forced)
   grant select to livedraw_auditor
   grant update (rolled_back_at, rolled_back_by, rollback_reason, row_version, updated_at) to livedraw_app
 
+table prize_campaigns (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  campaign_code character varying(32) not null
+  campaign_name character varying(200) not null
+  prize_id bigint not null
+  audience character varying(16) not null
+  audience_users jsonb not null default '[]'::jsonb
+  starts_at timestamp with time zone
+  ends_at timestamp with time zone
+  per_user_max integer not null default 1
+  grants_max integer
+  budget_minor bigint
+  granted_count integer not null default 0
+  spent_minor bigint not null default 0
+  is_active boolean not null default true
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((audience)::text = ANY ((ARRAY['anyone'::character varying, 'listed'::character varying, 'service'::character varying])::text[])))
+  CHECK (((budget_minor IS NULL) OR (spent_minor <= budget_minor)))
+  CHECK (((campaign_code)::text ~ '^[A-Z0-9]{3,32}$'::text))
+  CHECK (((grants_max IS NULL) OR (granted_count <= grants_max)))
+  CHECK (((per_user_max >= 1) AND (per_user_max <= 1000)))
+  CHECK (((starts_at IS NULL) OR (ends_at IS NULL) OR (starts_at < ends_at)))
+  CHECK ((budget_minor >= 0))
+  CHECK ((granted_count >= 0))
+  CHECK ((grants_max >= 0))
+  CHECK ((jsonb_typeof(audience_users) = 'array'::text))
+  CHECK ((spent_minor >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, prize_id) REFERENCES gamification_prizes(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, campaign_code)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table prize_deal_items (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  deal_id uuid not null
+  play_id bigint not null
+  side character varying(4) not null
+  CHECK (((side)::text = ANY ((ARRAY['give'::character varying, 'take'::character varying])::text[])))
+  FOREIGN KEY (tenant_id, deal_id) REFERENCES prize_deals(tenant_id, id)
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  PRIMARY KEY (tenant_id, deal_id, play_id)
+  CREATE INDEX prize_deal_items_of_play ON public.prize_deal_items USING btree (tenant_id, play_id)
+  CREATE TRIGGER prize_deal_items_are_final BEFORE DELETE OR UPDATE ON public.prize_deal_items FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table prize_deals (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  deal_kind character varying(8) not null
+  deal_status character varying(16) not null default 'open'::character varying
+  offered_by character varying(128) not null
+  offered_to character varying(128)
+  wanted bigint[] not null default '{}'::bigint[]
+  price_minor bigint
+  currency character varying(3)
+  fee_bps integer
+  expires_at timestamp with time zone not null
+  taken_by character varying(128)
+  transfer_id uuid
+  closed_at timestamp with time zone
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((((deal_kind)::text = 'listing'::text) = (price_minor IS NOT NULL)) AND ((price_minor IS NULL) = (currency IS NULL)) AND ((price_minor IS NULL) = (fee_bps IS NULL))))
+  CHECK (((((deal_kind)::text = 'listing'::text) AND ((deal_status)::text = 'accepted'::text)) = (transfer_id IS NOT NULL)))
+  CHECK ((((deal_kind)::text = 'listing'::text) = (offered_to IS NULL)))
+  CHECK ((((deal_kind)::text = 'trade'::text) = (cardinality(wanted) > 0)))
+  CHECK ((((deal_status)::text = 'accepted'::text) = (taken_by IS NOT NULL)))
+  CHECK ((((deal_status)::text = 'open'::text) = (closed_at IS NULL)))
+  CHECK (((currency)::text ~ '^[A-Z]{3}$'::text))
+  CHECK (((deal_kind)::text = ANY ((ARRAY['gift'::character varying, 'trade'::character varying, 'listing'::character varying])::text[])))
+  CHECK (((deal_status)::text = ANY ((ARRAY['open'::character varying, 'accepted'::character varying, 'declined'::character varying, 'withdrawn'::character varying, 'lapsed'::character varying])::text[])))
+  CHECK (((fee_bps >= 0) AND (fee_bps <= 5000)))
+  CHECK (((offered_by)::text <> ''::text))
+  CHECK (((offered_to IS NULL) OR ((offered_to)::text <> (offered_by)::text)))
+  CHECK (((price_minor >= 1) AND (price_minor <= '1000000000000'::bigint)))
+  CHECK (((taken_by IS NULL) OR ((taken_by)::text <> (offered_by)::text)))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, transfer_id) REFERENCES ledger_transfers(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  CREATE INDEX prize_deals_by_giver ON public.prize_deals USING btree (tenant_id, offered_by, deal_kind, id)
+  CREATE INDEX prize_deals_by_receiver ON public.prize_deals USING btree (tenant_id, offered_to, deal_kind, id) WHERE (offered_to IS NOT NULL)
+  CREATE INDEX prize_deals_on_sale ON public.prize_deals USING btree (tenant_id, id) WHERE (((deal_kind)::text = 'listing'::text) AND ((deal_status)::text = 'open'::text))
+  CREATE INDEX prize_deals_to_lapse ON public.prize_deals USING btree (tenant_id, expires_at) WHERE ((deal_status)::text = 'open'::text)
+  CREATE TRIGGER prize_deals_move BEFORE DELETE OR UPDATE ON public.prize_deals FOR EACH ROW EXECUTE FUNCTION deal_moves()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (deal_status, taken_by, transfer_id, closed_at, row_version, updated_at) to livedraw_app
+
+table prize_grants (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  source character varying(16) not null
+  source_id character varying(128) not null
+  user_id character varying(128) not null
+  prize_id bigint not null
+  play_id bigint not null
+  campaign_id uuid
+  cost_minor bigint not null
+  granted_by character varying(128) not null
+  created_at timestamp with time zone not null
+  CHECK (((source)::text = ANY ((ARRAY['campaign'::character varying, 'referral'::character varying, 'loyalty'::character varying, 'support'::character varying, 'partner'::character varying, 'other'::character varying])::text[])))
+  CHECK (((source_id)::text <> ''::text))
+  CHECK (((user_id)::text <> ''::text))
+  CHECK ((cost_minor >= 0))
+  FOREIGN KEY (tenant_id, campaign_id) REFERENCES prize_campaigns(tenant_id, id)
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  FOREIGN KEY (tenant_id, prize_id) REFERENCES gamification_prizes(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, play_id)
+  UNIQUE (tenant_id, source, source_id, user_id)
+  CREATE INDEX prize_grants_of_campaign ON public.prize_grants USING btree (tenant_id, campaign_id, user_id) WHERE (campaign_id IS NOT NULL)
+  CREATE TRIGGER prize_grants_are_final BEFORE DELETE OR UPDATE ON public.prize_grants FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
 table prize_history (row-level security, forced)
   id bigint not null generated as identity
   tenant_id uuid not null default app_tenant_id()
@@ -541,6 +718,77 @@ table prize_history (row-level security, forced)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
+
+table prize_shares (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  token character varying(32) not null
+  play_id bigint not null
+  shared_by character varying(128) not null
+  revoked_at timestamp with time zone
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((length((token)::text) = 26))
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, token)
+  CREATE UNIQUE INDEX prize_shares_one_stands ON public.prize_shares USING btree (tenant_id, play_id) WHERE (revoked_at IS NULL)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (revoked_at, row_version, updated_at) to livedraw_app
+
+table prize_transfers (row-level security, forced)
+  id bigint not null generated as identity
+  tenant_id uuid not null default app_tenant_id()
+  play_id bigint not null
+  from_user_id character varying(128) not null
+  to_user_id character varying(128) not null
+  deal_id uuid not null
+  why character varying(8) not null
+  moved_at timestamp with time zone not null
+  CHECK (((from_user_id)::text <> (to_user_id)::text))
+  CHECK (((why)::text = ANY ((ARRAY['gift'::character varying, 'trade'::character varying, 'listing'::character varying])::text[])))
+  FOREIGN KEY (tenant_id, deal_id) REFERENCES prize_deals(tenant_id, id)
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  PRIMARY KEY (tenant_id, play_id, id)
+  UNIQUE (tenant_id, deal_id, play_id)
+  CREATE TRIGGER prize_transfers_are_final BEFORE DELETE OR UPDATE ON public.prize_transfers FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table referrals (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  user_id character varying(128) not null
+  referrer_id character varying(128) not null
+  campaign_id uuid not null
+  referral_status character varying(16) not null default 'open'::character varying
+  why character varying(64)
+  play_id bigint
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((((referral_status)::text = 'awarded'::text) = (play_id IS NOT NULL)))
+  CHECK (((referral_status)::text = ANY ((ARRAY['open'::character varying, 'awarded'::character varying, 'refused'::character varying])::text[])))
+  CHECK (((referrer_id)::text <> ''::text))
+  CHECK (((user_id)::text <> ''::text))
+  CHECK (((user_id)::text <> (referrer_id)::text))
+  FOREIGN KEY (tenant_id, campaign_id) REFERENCES prize_campaigns(tenant_id, id)
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, user_id)
+  CREATE INDEX referrals_by_referrer ON public.referrals USING btree (tenant_id, referrer_id, id)
+  CREATE INDEX referrals_open ON public.referrals USING btree (tenant_id, id) WHERE ((referral_status)::text = 'open'::text)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (referral_status, why, play_id, row_version, updated_at) to livedraw_app
 
 table spin_chances (row-level security, forced)
   id uuid not null
@@ -957,6 +1205,19 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.deal_moves()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'DELETE' or old.deal_status <> 'open' or new.deal_status = 'open'
+     or (new.deal_status = 'accepted' and (new.expires_at <= new.closed_at or new.taken_by <> new.offered_to)) then
+    raise exception 'a deal does not move like that' using errcode = '23514';
+  end if;
+  return new;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.drop_job(task text, job_key text)
  RETURNS void
  LANGUAGE plpgsql
@@ -1037,6 +1298,65 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.prize_changes_hands()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  deal prize_deals;
+  is_bound boolean := old.escrow_id is not null and old.escrow_until > new.updated_at;
+begin
+  if new.prize_status is distinct from old.prize_status then
+    if is_bound and new.prize_status <> 'expired' then
+      raise exception 'a prize in escrow does not move to %', new.prize_status using errcode = '23514';
+    end if;
+    -- Nothing holds it any more.
+    new.escrow_id := null;
+    new.escrow_kind := null;
+    new.escrow_until := null;
+    is_bound := false;
+  end if;
+
+  if new.user_id <> old.user_id then
+    select * into deal from prize_deals d where d.tenant_id = old.tenant_id and d.id = old.escrow_id;
+    if not coalesce(is_bound and new.prize_status = old.prize_status and new.escrow_id is null
+         and new.prize_code <> old.prize_code and new.received_at = new.updated_at
+         and new.won_by = coalesce(old.won_by, old.user_id)
+         and coalesce((old.prize_snapshot->>'is_transferable')::boolean, true)
+         and deal.deal_status = 'accepted'
+         and (old.user_id, new.user_id) = (
+           select case i.side when 'give' then deal.offered_by else deal.taken_by end,
+                  case i.side when 'give' then deal.taken_by else deal.offered_by end
+           from prize_deal_items i where i.tenant_id = deal.tenant_id and i.deal_id = deal.id and i.play_id = old.id), false) then
+      raise exception 'a prize changes hands by a deal that was accepted' using errcode = '23514';
+    end if;
+    insert into prize_transfers (tenant_id, play_id, from_user_id, to_user_id, deal_id, why, moved_at)
+    values (new.tenant_id, new.id, old.user_id, new.user_id, deal.id, deal.deal_kind, new.updated_at);
+    return new;
+  end if;
+
+  if (new.won_by, new.received_at) is distinct from (old.won_by, old.received_at) then
+    raise exception 'a prize is received with a change of its owner' using errcode = '23514';
+  end if;
+  if (new.escrow_id, new.escrow_kind, new.escrow_until) is distinct from (old.escrow_id, old.escrow_kind, old.escrow_until) then
+    if is_bound then
+      select * into deal from prize_deals d where d.tenant_id = old.tenant_id and d.id = old.escrow_id;
+      if new.escrow_id is not null or deal.deal_status in ('open', 'accepted') then
+        raise exception 'a prize leaves escrow when its deal has ended' using errcode = '23514';
+      end if;
+    end if;
+    if new.escrow_id is not null and not exists (
+         select from prize_deals d join prize_deal_items i on i.tenant_id = d.tenant_id and i.deal_id = d.id
+         where d.tenant_id = new.tenant_id and d.id = new.escrow_id and i.play_id = new.id and d.deal_status = 'open'
+           and d.deal_kind = new.escrow_kind and d.expires_at = new.escrow_until and d.expires_at > new.updated_at
+           and new.user_id = case i.side when 'give' then d.offered_by else coalesce(d.offered_to, new.user_id) end) then
+      raise exception 'a prize goes into the escrow of an open deal that names it' using errcode = '23514';
+    end if;
+  end if;
+  return new;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.prize_moves()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1074,9 +1394,10 @@ begin
     raise exception 'state and time stamps of a prize disagree' using errcode = '23514';
   end if;
   if (old.unlocked_at is not null and new.unlocked_at is distinct from old.unlocked_at)
-     or (old.uuid, old.game_id, old.is_winner, old.prize_id, old.prize_code, old.prize_snapshot, old.event_id, old.created_at)
+     or (old.uuid, old.game_id, old.is_winner, old.prize_id, old.prize_snapshot, old.event_id, old.created_at, old.bundle_play_id)
         is distinct from
-        (new.uuid, new.game_id, new.is_winner, new.prize_id, new.prize_code, new.prize_snapshot, new.event_id, new.created_at) then
+        (new.uuid, new.game_id, new.is_winner, new.prize_id, new.prize_snapshot, new.event_id, new.created_at, new.bundle_play_id)
+     or (old.prize_code is distinct from new.prize_code and old.user_id = new.user_id) then
     raise exception 'what was issued does not change' using errcode = '23514';
   end if;
   return new;
@@ -1162,6 +1483,8 @@ sequence play_ids
   grant usage to livedraw_app
 
 sequence prize_history_id_seq
+
+sequence prize_transfers_id_seq
 
 -- Roles
 

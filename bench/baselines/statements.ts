@@ -22,11 +22,12 @@ import {
   takeChance,
   whyNotSpin,
 } from '../../src/games/wheel/rules.ts'
-import type { ActiveSeed, GrantRow, PrizeRow, WheelInForce } from '../../src/games/wheel/store.ts'
+import type { ActiveSeed, GrantRow, WheelInForce } from '../../src/games/wheel/store.ts'
 import { makeVersions, type Version } from '../../src/games/wheel/versions.ts'
 import type { SpinRequest } from '../../src/games/wheel/wheel.ts'
 import { newCode, newId } from '../../src/ids.ts'
 import { spinIndex } from '../../src/node-hash.ts'
+import type { PrizeRow } from '../../src/prizes/issue.ts'
 import { makePairKeys, type PairKeys } from '../../src/proofs/pair-keys.ts'
 
 export type SpinSingly = (actor: Actor, request: SpinRequest) => Promise<string>

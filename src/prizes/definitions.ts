@@ -27,6 +27,9 @@ export const PRIZE_TYPES = [
   'voucher',
 ] as const
 
+/** Tiers of rarity, the most common first (S2-60). */
+export const RARITIES = ['common', 'uncommon', 'rare', 'epic', 'legendary'] as const
+
 const DECIMAL = /^(0|[1-9]\d{0,11})(\.\d{1,4})?$/
 const WHOLE = /^[1-9]\d{0,5}$/
 
@@ -50,6 +53,8 @@ const fields = {
   grace_hours: z.int().min(0).max(24),
   cost_minor: z.int().min(0).max(1_000_000_000_000),
   stock: z.int().min(0).max(1_000_000_000).nullable(),
+  is_transferable: z.boolean(),
+  rarity: z.enum(RARITIES),
 }
 
 const example = {
@@ -84,6 +89,8 @@ const create = z
     grace_hours: fields.grace_hours.default(0),
     cost_minor: fields.cost_minor.default(0),
     stock: fields.stock.default(null),
+    is_transferable: fields.is_transferable.default(true),
+    rarity: fields.rarity.default('common'),
   })
   .meta({ id: 'PrizeCreate', example })
 
@@ -115,6 +122,8 @@ const shape = z
       never_expires: false,
       grace_hours: 0,
       cost_minor: 500,
+      is_transferable: true,
+      rarity: 'common',
       won_count: 0,
       version: 1,
       row_version: 1,
@@ -166,6 +175,8 @@ export function prizeResource(): MadeResource {
         'grace_hours',
         'cost_minor',
         'stock',
+        'is_transferable',
+        'rarity',
         'version',
       ],
       json: ['conditions'],

@@ -2,6 +2,7 @@
 import type { GameEvent, Tx } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
 import type { TrustLabel } from '../../fairness/commit.ts'
+import { loadPrizes } from '../../prizes/grant-store.ts'
 import type { Hours } from '../../schedule.ts'
 import { eventOf } from '../lobby.ts'
 import { hoursOf, PAIR_TRUST, type SegmentView, viewSegments } from './publish.ts'
@@ -13,7 +14,6 @@ import {
   type EventRow,
   loadEventsSince,
   loadGameVersion,
-  loadPrizes,
   loadRecentSpins,
   loadWheel,
 } from './store.ts'

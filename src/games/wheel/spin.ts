@@ -8,8 +8,16 @@ import type { Verdict } from '../../db/batch.ts'
 import type { Actor, Tx } from '../../db/tx.ts'
 import { type ErrorCode, Refusal, type RefusalDetail } from '../../errors.ts'
 import { context } from '../../fairness/rolls.ts'
-import { newCode, newId } from '../../ids.ts'
+import { newId } from '../../ids.ts'
 import { spinIndex } from '../../node-hash.ts'
+import { StockSet } from '../../prizes/grant.ts'
+import {
+  countLimited,
+  loadLimitedPrizesForUpdate,
+  loadPrizes,
+  takePlayIds,
+} from '../../prizes/grant-store.ts'
+import { issueOf, type PrizeRow } from '../../prizes/issue.ts'
 import type { PairKeys } from '../../proofs/pair-keys.ts'
 import { loadCheckpointed } from '../../proofs/store.ts'
 import { dayStart } from '../../schedule.ts'
@@ -29,21 +37,16 @@ import {
 } from './rules.ts'
 import {
   type ActiveSeed,
-  countLimited,
   loadActiveSeedsForUpdate,
   loadAnswered,
   loadBudgetForUpdate,
   loadGrantsForUpdate,
-  loadLimitedPrizesForUpdate,
   loadPlayCounts,
-  loadPrizes,
   loadWheelsInForce,
   loadWinCounts,
-  type PrizeRow,
   recordSpins,
   type SpinRecord,
   type SpinWrites,
-  takePlayIds,
   type WheelInForce,
 } from './store.ts'
 import type { Version, Versions } from './versions.ts'
@@ -78,10 +81,6 @@ export class PairMissing extends Refusal {
 export type SpinMemory = { versions: Versions; pairs: PairKeys; playIds: number[] }
 
 const PLAY_ID_BLOCK = 1024
-const CODE_LENGTH = 8
-const DAY_MS = 86_400_000
-/** The tenant default of seeds/002; a prize's own number of days goes before it. */
-const EXPIRES_IN_DAYS = 7
 
 type Member = { input: SpinInput; verdict?: Verdict<SpinReply>; twin?: Member }
 
@@ -349,13 +348,8 @@ async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinM
       throw new Error(`a batch meant ${intended[part].length} ${part} and touched ${touched![part]}`)
   }
   // Whoever sets a stock counts what was won; what he could not see yet must not be given beyond it.
-  if (unlimited.size > 0 && (await countLimited(tx, [...unlimited])) > 0) throw new Clash('a stock was set')
+  if (unlimited.size > 0 && (await countLimited(tx, [...unlimited])) > 0) throw new StockSet()
   prizes.tellExhausted(tx)
-}
-
-/** Tells the runner to begin again, as PostgreSQL does when transactions get in each other's way. */
-class Clash extends Error {
-  readonly code = '40001'
 }
 
 function add<K>(map: Map<K, number>, key: K, amount: number): void {
@@ -449,6 +443,16 @@ async function loadWins(tx: Tx, spins: readonly Prepared[]): Promise<Map<string,
   return wins
 }
 
+/** The prize of a play that won none. */
+const NOTHING_ISSUED = {
+  prize_id: null,
+  prize_code: null,
+  prize_status: null,
+  prize_snapshot: null,
+  expires_at: null,
+  grace_hours: 0,
+} as const
+
 function recordOf(
   tx: Tx,
   spin: Prepared,
@@ -467,7 +471,7 @@ function recordOf(
     new Date(tx.now.getTime() + LANDING_LEAD_MS),
     config.spin.duration_ms,
   )
-  const prize_status = prize === undefined ? null : prize.type === 'spin_chance' ? 'unlocked' : 'locked'
+  const issue = prize === undefined ? NOTHING_ISSUED : issueOf(prize, tx.now)
   const session_id = newId()
   const answer: SpinAnswer = {
     spin_id: session_id,
@@ -476,7 +480,7 @@ function recordOf(
     segment: spin.index,
     won: prize !== undefined,
     play_id,
-    prize_status,
+    prize_status: issue.prize_status,
     chances_left: spin.chances_left,
     award: { status: award.status, reward_slug: award.segment?.id ?? null },
     landing,
@@ -506,12 +510,7 @@ function recordOf(
     play_id,
     play_uuid: newId(),
     game_id: spin.wheel.game_id,
-    prize_id: prize?.id ?? null,
-    prize_code: prize === undefined ? null : newCode(CODE_LENGTH),
-    prize_status,
-    prize_snapshot: prize === undefined ? null : snapshotOf(prize),
-    expires_at: prize === undefined ? null : expiryOf(prize, tx.now),
-    grace_hours: prize?.grace_hours ?? 0,
+    ...issue,
     game_data: {
       reward_slug: rolled.id,
       reward_label: rolled.label,
@@ -521,21 +520,6 @@ function recordOf(
     ip: input.actor.ip ?? null,
     agent: input.actor.userAgent?.slice(0, 300) ?? null,
   }
-}
-
-/** The definition as it is won; later edits of the definition do not reach it. */
-function snapshotOf({
-  won_count: _won,
-  stock: _stock,
-  cost_minor: _cost,
-  ...prize
-}: PrizeRow): Record<string, unknown> {
-  return prize
-}
-
-function expiryOf(prize: PrizeRow, now: Date): string | null {
-  if (prize.never_expires) return null
-  return new Date(now.getTime() + (prize.expires_in_days ?? EXPIRES_IN_DAYS) * DAY_MS).toISOString()
 }
 
 function tell(tx: Tx, spin: Prepared, record: SpinRecord, rolled: Segment, award: Award): void {

@@ -113,7 +113,7 @@ export function loadPlayCounts(tx: Tx, wheelId: string, user_ids: readonly strin
   )
 }
 
-/** Wins of these players per reward of this wheel, for rewards with a limit per user. */
+/** Wins of these players per reward of this wheel, for rewards with a limit per user. A win that was passed on counts too. */
 export function loadWinCounts(
   tx: Tx,
   game_id: number,
@@ -121,65 +121,17 @@ export function loadWinCounts(
   slugs: readonly string[],
 ) {
   return tx.rows<{ user_id: string; reward_slug: string; wins: number }>(
-    `select user_id, game_data->>'award_slug' as reward_slug, count(*)::int as wins
-     from gamification_game_plays
-     where game_id = $1 and user_id = any($2::text[]) and is_winner and game_data->>'award_slug' = any($3::text[])
+    `select winner as user_id, reward_slug, count(*)::int as wins
+     from (select user_id as winner, game_id, game_data->>'award_slug' as reward_slug
+           from gamification_game_plays where user_id = any($2::text[]) and won_by is null and is_winner
+           union all
+           select won_by, game_id, game_data->>'award_slug'
+           from gamification_game_plays where won_by = any($2::text[])) w
+     where game_id = $1 and reward_slug = any($3::text[])
      group by 1, 2`,
     [game_id, user_ids, slugs],
     'wheel_win_counts',
   )
-}
-
-export type PrizeRow = {
-  id: number
-  name: string
-  description: string | null
-  type: string
-  value: string | null
-  display_value: string | null
-  prize_color: string | null
-  prize_image: string | null
-  conditions: Record<string, unknown>
-  expires_in_days: number | null
-  never_expires: boolean
-  grace_hours: number
-  cost_minor: number
-  stock: number | null
-  won_count: number
-  version: number
-}
-
-const PRIZE_COLUMNS = `id, name, description, type, value, display_value, prize_color, prize_image, conditions,
-  expires_in_days, never_expires, grace_hours, cost_minor, stock, won_count, version`
-
-/** Definitions that can be won now. */
-export function loadPrizes(tx: Tx, ids: readonly number[]) {
-  return tx.rows<PrizeRow>(
-    `select ${PRIZE_COLUMNS} from gamification_prizes where id = any($1::bigint[]) and is_active and deleted_at is null`,
-    [ids],
-    'wheel_prizes',
-  )
-}
-
-/** The same for prizes whose stock is limited, locked in id order. */
-export function loadLimitedPrizesForUpdate(tx: Tx, ids: readonly number[]) {
-  return tx.rows<PrizeRow>(
-    `select ${PRIZE_COLUMNS} from gamification_prizes
-     where id = any($1::bigint[]) and is_active and deleted_at is null and stock is not null
-     order by id for no key update`,
-    [ids],
-    'wheel_limited_prizes',
-  )
-}
-
-/** How many of these prizes, which were unlimited when they were read, have a stock by now. */
-export async function countLimited(tx: Tx, ids: readonly number[]): Promise<number> {
-  const row = await tx.one<{ limited: number }>(
-    'select count(*)::int as limited from gamification_prizes where id = any($1::bigint[]) and stock is not null',
-    [ids],
-    'wheel_count_limited',
-  )
-  return row!.limited
 }
 
 /** What is left of a wheel's budget, locked. */
@@ -189,16 +141,6 @@ export function loadBudgetForUpdate(tx: Tx, wheelId: string) {
     [wheelId],
     'wheel_budget',
   )
-}
-
-/** A block of play ids; gaps are harmless, a play id counts nothing. */
-export async function takePlayIds(tx: Tx, count: number): Promise<number[]> {
-  const rows = await tx.rows<{ id: number }>(
-    `select nextval('play_ids') as id from generate_series(1, $1)`,
-    [count],
-    'play_ids',
-  )
-  return rows.map((row) => row.id)
 }
 
 export type SpinRecord = {

@@ -1,0 +1,82 @@
+/** What a definition becomes when somebody gets it: the part of a play that is the prize. No SQL, no clock. */
+import { newCode } from '../ids.ts'
+
+/** A definition (`gamification_prizes`) as it is given out. */
+export type PrizeRow = {
+  id: number
+  name: string
+  description: string | null
+  type: string
+  value: string | null
+  display_value: string | null
+  prize_color: string | null
+  prize_image: string | null
+  conditions: Record<string, unknown>
+  expires_in_days: number | null
+  never_expires: boolean
+  grace_hours: number
+  cost_minor: number
+  stock: number | null
+  won_count: number
+  version: number
+  is_transferable: boolean
+  rarity: string
+  parts: Part[]
+  parts_apply: 'all' | 'each'
+}
+
+/** A part of a bundle: how often, and its definition as it was when the bundle was written. */
+export type Part = { prize_id: number; quantity: number; snapshot: Record<string, unknown> }
+
+export type Issue = {
+  prize_id: number
+  prize_code: string
+  prize_status: 'locked' | 'unlocked'
+  prize_snapshot: Record<string, unknown>
+  /** ISO 8601; null never expires. */
+  expires_at: string | null
+  grace_hours: number
+}
+
+const CODE_LENGTH = 8
+const DAY_MS = 86_400_000
+/** The tenant default of seeds/002; a prize's own number of days goes before it. */
+const EXPIRES_IN_DAYS = 7
+
+/** A code of a prize: 40 bits, unguessable, a label and never a right by itself (features F6). */
+export function newPrizeCode(): string {
+  return newCode(CODE_LENGTH)
+}
+
+/**
+ * The prize as it is handed out at `now`. Chances take effect at once, so that nothing is left to unlock; everything
+ * else begins locked.
+ */
+export function issueOf(prize: PrizeRow, now: Date): Issue {
+  return {
+    prize_id: prize.id,
+    prize_code: newPrizeCode(),
+    prize_status: prize.type === 'spin_chance' ? 'unlocked' : 'locked',
+    prize_snapshot: snapshotOf(prize),
+    expires_at: expiryOf(prize, now),
+    grace_hours: prize.grace_hours,
+  }
+}
+
+/** The definition as it is given out; later edits of the definition do not reach it. */
+export function snapshotOf({
+  won_count: _won,
+  stock: _stock,
+  cost_minor: _cost,
+  ...prize
+}: PrizeRow): Record<string, unknown> {
+  return prize
+}
+
+function expiryOf(
+  { never_expires, expires_in_days }: Pick<PrizeRow, 'never_expires' | 'expires_in_days'>,
+  now: Date,
+): string | null {
+  if (never_expires) return null
+  return new Date(now.getTime() + (expires_in_days ?? EXPIRES_IN_DAYS) * DAY_MS).toISOString()
+}
