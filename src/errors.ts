@@ -69,6 +69,8 @@ export const ERRORS = {
   prize_applied: { status: 409, title: 'The prize was used already.' },
   prize_expired: { status: 409, title: 'The prize has expired.' },
   prize_not_applicable: { status: 409, title: 'The prize does not fit this order.' },
+  item_out_of_stock: { status: 409, title: 'There is none of this item left.' },
+  fulfilment_delivered: { status: 409, title: 'It was handed over already.' },
   prize_out_of_stock: { status: 409, title: 'Nothing of this prize is left.' },
   // Prizes that change hands
   prize_in_escrow: { status: 409, title: 'The prize is part of an open gift, trade or listing.' },

@@ -215,6 +215,47 @@ table fair_seeds (row-level security, forced)
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
+table fulfilments (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  play_id bigint not null
+  order_id character varying(128)
+  fulfilment_type character varying(16) not null
+  fulfilment_status character varying(16) not null default 'pending'::character varying
+  prize_name character varying(200) not null
+  item_id character varying(64)
+  category_id character varying(64)
+  item_stock_id bigint
+  claim_details jsonb
+  note character varying(500)
+  contacted_at timestamp with time zone
+  claimed_at timestamp with time zone
+  delivered_at timestamp with time zone
+  cancelled_at timestamp with time zone
+  handled_by character varying(128)
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((((fulfilment_status)::text <> ALL ((ARRAY['contacted'::character varying, 'claimed'::character varying])::text[])) OR (handled_by IS NOT NULL)))
+  CHECK ((((fulfilment_status)::text = 'cancelled'::text) = (cancelled_at IS NOT NULL)))
+  CHECK ((((fulfilment_status)::text = 'delivered'::text) = (delivered_at IS NOT NULL)))
+  CHECK ((((fulfilment_type)::text <> 'item'::text) OR (order_id IS NOT NULL)))
+  CHECK ((((fulfilment_type)::text = 'item'::text) = (item_id IS NOT NULL)))
+  CHECK (((fulfilment_status)::text = ANY ((ARRAY['pending'::character varying, 'contacted'::character varying, 'claimed'::character varying, 'delivered'::character varying, 'cancelled'::character varying])::text[])))
+  CHECK (((fulfilment_type)::text = ANY ((ARRAY['claim'::character varying, 'queue'::character varying, 'item'::character varying])::text[])))
+  CHECK (((order_id)::text <> ''::text))
+  FOREIGN KEY (tenant_id, item_stock_id) REFERENCES item_stocks(tenant_id, id)
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE NULLS NOT DISTINCT (tenant_id, play_id, order_id)
+  CREATE INDEX fulfilments_by_time ON public.fulfilments USING btree (tenant_id, created_at, id)
+  CREATE INDEX fulfilments_to_do ON public.fulfilments USING btree (tenant_id, created_at, id) WHERE ((fulfilment_status)::text = ANY ((ARRAY['pending'::character varying, 'contacted'::character varying, 'claimed'::character varying])::text[]))
+  CREATE TRIGGER fulfilments_move BEFORE UPDATE ON public.fulfilments FOR EACH ROW EXECUTE FUNCTION fulfilment_moves()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
 table game_engines (row-level security, forced)
   id uuid not null
   tenant_id uuid not null default app_tenant_id()
@@ -351,6 +392,7 @@ table gamification_game_plays (row-level security, forced)
   CREATE INDEX idx_game_user_date ON public.gamification_game_plays USING btree (tenant_id, game_id, user_id, created_at)
   CREATE UNIQUE INDEX idx_prize_code ON public.gamification_game_plays USING btree (tenant_id, prize_code) WHERE (prize_code IS NOT NULL)
   CREATE INDEX idx_user_prizes ON public.gamification_game_plays USING btree (tenant_id, user_id, is_winner, prize_status)
+  CREATE TRIGGER claims_follow AFTER UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN (((old.prize_status)::text IS DISTINCT FROM (new.prize_status)::text)) EXECUTE FUNCTION claim_follows()
   CREATE TRIGGER prizes_begin BEFORE INSERT ON public.gamification_game_plays FOR EACH ROW WHEN (((new.prize_status)::text <> ALL ((ARRAY['locked'::character varying, 'unlocked'::character varying])::text[]))) EXECUTE FUNCTION prize_begins()
   CREATE TRIGGER prizes_move BEFORE UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN (((old.prize_status)::text IS DISTINCT FROM (new.prize_status)::text)) EXECUTE FUNCTION prize_moves()
   CREATE TRIGGER prizes_pass_on BEFORE UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN (((old.escrow_id IS NOT NULL) OR (new.escrow_id IS NOT NULL) OR ((((old.user_id)::text IS DISTINCT FROM (new.user_id)::text) OR ((old.won_by)::text IS DISTINCT FROM (new.won_by)::text)) OR (old.received_at IS DISTINCT FROM new.received_at)))) EXECUTE FUNCTION prize_changes_hands()
@@ -443,6 +485,30 @@ table idempotency_keys (row-level security, forced)
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, principal, endpoint, key)
   CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table item_stocks (row-level security, forced)
+  id bigint not null generated as identity
+  tenant_id uuid not null default app_tenant_id()
+  item_id character varying(64) not null
+  item_name character varying(200) not null
+  stock bigint not null
+  reserved_count bigint not null default 0
+  is_active boolean not null default true
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((item_id)::text <> ''::text))
+  CHECK ((reserved_count <= stock))
+  CHECK ((reserved_count >= 0))
+  CHECK ((stock >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  CREATE UNIQUE INDEX item_stocks_by_item ON public.item_stocks USING btree (tenant_id, item_id) WHERE is_active
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
@@ -1205,6 +1271,28 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.claim_follows()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update spin_results r
+  set claim_status = case new.prize_status
+        when 'applied' then case when new.applied_to_order_id like 'claim:%' then 'claimed' else 'paid' end
+        when 'unlocked' then 'claimed'
+        else 'expired' end,
+      -- What was taken off the order, or what was paid; points and coins in their own units.
+      paid_amount = case when new.prize_status = 'applied' then coalesce(
+        (select greatest(a.discount_minor, (select max(p.amount_minor) from ledger_postings p
+                                            where p.tenant_id = a.tenant_id and p.txn_id = a.transfer_id))
+         from prize_applications a
+         where a.tenant_id = new.tenant_id and a.play_id = new.id and a.rolled_back_at is null), 0) else 0 end,
+      updated_at = new.updated_at, row_version = r.row_version + 1
+  where r.tenant_id = new.tenant_id and r.spin_session_id = new.event_id;
+  return null;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.deal_moves()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1229,6 +1317,27 @@ begin
 end $function$
 
   grant execute to livedraw_app
+
+CREATE OR REPLACE FUNCTION public.fulfilment_moves()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if (new.play_id, new.order_id, new.fulfilment_type, new.prize_name, new.item_id, new.category_id, new.item_stock_id, new.created_at)
+       is distinct from
+     (old.play_id, old.order_id, old.fulfilment_type, old.prize_name, old.item_id, old.category_id, old.item_stock_id, old.created_at) then
+    raise exception 'what is owed does not change' using errcode = '23514';
+  end if;
+  if new.fulfilment_status <> old.fulfilment_status
+     and not (old.fulfilment_status, new.fulfilment_status) in
+       (('pending', 'contacted'), ('pending', 'claimed'), ('contacted', 'claimed'), ('pending', 'delivered'),
+        ('contacted', 'delivered'), ('claimed', 'delivered'), ('pending', 'cancelled'), ('contacted', 'cancelled'),
+        ('claimed', 'cancelled')) then
+    raise exception 'a fulfilment does not move from % to %', old.fulfilment_status, new.fulfilment_status using errcode = '23514';
+  end if;
+  return new;
+end $function$
+
 
 CREATE OR REPLACE FUNCTION public.keep_audit_row()
  RETURNS trigger
@@ -1476,6 +1585,8 @@ $function$
 sequence gamification_games_id_seq
 
 sequence gamification_prizes_id_seq
+
+sequence item_stocks_id_seq
 
 sequence ledger_postings_id_seq
 

@@ -61,13 +61,10 @@ export type PlayRecord = {
   bundle_play_id: number | null
 }
 
-export type ChanceRecord = { id: string; user_id: string; count: number; reason: string }
-
-/** Writes plays, the chances that come with them, and what they take from limited stock. Returns the plays written. */
+/** Writes plays and what they take from limited stock. Returns the plays written. */
 export async function insertPlays(
   tx: Tx,
   plays: readonly PlayRecord[],
-  chances: readonly ChanceRecord[],
   taken: readonly { id: number; count: number }[],
 ): Promise<{ plays: number; prizes: number }> {
   const row = await tx.one<{ plays: number; prizes: number }>(
@@ -75,23 +72,19 @@ export async function insertPlays(
        insert into gamification_game_plays (id, uuid, game_id, user_id, prize_id, is_winner, prize_code, prize_status,
          prize_snapshot, unlocked_at, expires_at, grace_hours, game_data, event_id, bundle_play_id, created_at, updated_at)
        select id, uuid, game_id, user_id, prize_id, true, prize_code, prize_status, prize_snapshot,
-              case when prize_status = 'unlocked' then $4::timestamptz end, expires_at, grace_hours, game_data, event_id,
-              bundle_play_id, $4, $4
+              case when prize_status = 'unlocked' then $3::timestamptz end, expires_at, grace_hours, game_data, event_id,
+              bundle_play_id, $3, $3
        from json_to_recordset($1::json) as r(id bigint, uuid uuid, game_id bigint, user_id text, prize_id bigint,
          prize_code text, prize_status text, prize_snapshot jsonb, expires_at timestamptz, grace_hours int, game_data jsonb,
          event_id uuid, bundle_play_id bigint)
        returning 1
-     ), chance as (
-       insert into spin_chances (id, user_id, chance_type, award_reason, chance_count, remaining_chances, awarded_at, created_at, updated_at)
-       select id, user_id, 'reward', reason, count, count, $4, $4, $4
-       from json_to_recordset($2::json) as r(id uuid, user_id text, count int, reason text)
      ), prize as (
-       update gamification_prizes p set won_count = p.won_count + r.count, updated_at = $4
-       from json_to_recordset($3::json) as r(id bigint, count bigint)
+       update gamification_prizes p set won_count = p.won_count + r.count, updated_at = $3
+       from json_to_recordset($2::json) as r(id bigint, count bigint)
        where p.id = r.id returning 1
      )
      select (select count(*)::int from play) as plays, (select count(*)::int from prize) as prizes`,
-    [JSON.stringify(plays), JSON.stringify(chances), JSON.stringify(taken), tx.now],
+    [JSON.stringify(plays), JSON.stringify(taken), tx.now],
     'insert_plays',
   )
   return row!

@@ -1,15 +1,17 @@
 /**
- * Giving prizes out, many at once: stock, plays, chances and audit rows of whatever owes them. The one place, beside the
+ * Giving prizes out, many at once: stock, plays, effects and audit rows of whatever owes them. The one place, beside the
  * spin's own statement, that makes a play with a prize.
  *
- * Lock order: limited definitions in the order of their ids, then what the caller locks after them.
+ * Lock order: limited definitions in the order of their ids, then what effects lock (ledger accounts), then heads.
  */
 import type { Verdict } from '../db/batch.ts'
 import type { Tx } from '../db/tx.ts'
 import { Refusal } from '../errors.ts'
 import { newId } from '../ids.ts'
+import type { Effect } from './discount.ts'
+import { effectWhenWon } from './effect-rules.ts'
+import { takeEffects, type Use } from './effects.ts'
 import {
-  type ChanceRecord,
   countLimited,
   insertPlays,
   loadLimitedPrizesForUpdate,
@@ -18,6 +20,7 @@ import {
   takePlayIds,
 } from './grant-store.ts'
 import { issueOf, type PrizeRow } from './issue.ts'
+import { loadTerms } from './store.ts'
 
 /** More at once than any caller needs; a larger award is given in parts, each with its own key. */
 export const GRANT_COUNT_MAX = 1_000
@@ -52,10 +55,11 @@ export async function grantPrizes(tx: Tx, grants: readonly PrizeGrant[]): Promis
   if (grants.length > GRANT_COUNT_MAX) throw new RangeError(`more than ${GRANT_COUNT_MAX} grants`)
   if (grants.length === 0) return []
   const definitions = await loadDefinitions(tx, grants)
+  const { currency } = await loadTerms(tx)
   const play_ids = await takePlayIds(tx, grants.length)
   const taken = new Map<number, number>()
   const plays: PlayRecord[] = []
-  const chances: ChanceRecord[] = []
+  const uses: Use[] = []
 
   const verdicts = grants.map((grant, i): Verdict<Granted> => {
     const prize = definitions.get(grant.prize_id)
@@ -63,15 +67,16 @@ export async function grantPrizes(tx: Tx, grants: readonly PrizeGrant[]): Promis
     const count = taken.get(prize.id) ?? 0
     if (prize.stock !== null && prize.won_count + count >= prize.stock) return refused('prize_out_of_stock')
     taken.set(prize.id, count + 1)
-    const play = playOf(tx, grant, prize, play_ids[i]!)
+    const effect = effectWhenWon(prize, currency)
+    const play = playOf(tx, grant, prize, effect, play_ids[i]!)
     plays.push(play)
-    if (prize.type === 'spin_chance')
-      chances.push({ id: newId(), user_id: grant.user_id, count: Number(prize.value), reason: prize.name })
+    if (effect !== null) uses.push({ play, effect, order_id: null })
     const { uuid: play_uuid, id: play_id, prize_status } = play
     return { answer: { play_id, play_uuid, prize_status, cost_minor: prize.cost_minor } }
   })
 
-  await write(tx, plays, chances, definitions, taken)
+  await write(tx, plays, definitions, taken)
+  await takeEffects(tx, uses)
   return verdicts
 }
 
@@ -89,7 +94,7 @@ async function loadDefinitions(tx: Tx, grants: readonly PrizeGrant[]): Promise<M
   return definitions
 }
 
-function playOf(tx: Tx, grant: PrizeGrant, prize: PrizeRow, id: number): PlayRecord {
+function playOf(tx: Tx, grant: PrizeGrant, prize: PrizeRow, effect: Effect | null, id: number): PlayRecord {
   const { user_id, game_id, event_id, game_data = {} } = grant
   return {
     id,
@@ -99,14 +104,13 @@ function playOf(tx: Tx, grant: PrizeGrant, prize: PrizeRow, id: number): PlayRec
     game_data,
     event_id,
     bundle_play_id: null,
-    ...issueOf(prize, tx.now),
+    ...issueOf(prize, effect, tx.now),
   }
 }
 
 async function write(
   tx: Tx,
   plays: readonly PlayRecord[],
-  chances: readonly ChanceRecord[],
   definitions: ReadonlyMap<number, PrizeRow>,
   taken: ReadonlyMap<number, number>,
 ): Promise<void> {
@@ -114,7 +118,7 @@ async function write(
   const of = (is_limited: boolean) =>
     [...taken].filter(([id]) => (definitions.get(id)!.stock !== null) === is_limited)
   const limited = of(true).map(([id, count]) => ({ id, count }))
-  const written = await insertPlays(tx, plays, chances, limited)
+  const written = await insertPlays(tx, plays, limited)
   if (written.plays !== plays.length || written.prizes !== limited.length)
     throw new Error(`grants meant ${plays.length} plays and wrote ${written.plays}`)
   // Whoever sets a stock counts what was given; what he could not see yet must not go beyond it.

@@ -1,5 +1,7 @@
 /** What a definition becomes when somebody gets it: the part of a play that is the prize. No SQL, no clock. */
 import { newCode } from '../ids.ts'
+import type { Effect } from './discount.ts'
+import { beginningOf } from './effect-rules.ts'
 
 /** A definition (`gamification_prizes`) as it is given out. */
 export type PrizeRow = {
@@ -49,16 +51,17 @@ export function newPrizeCode(): string {
 }
 
 /**
- * The prize as it is handed out at `now`. Chances take effect at once, so that nothing is left to unlock; everything
- * else begins locked.
+ * The prize as it is handed out at `now`; `effect` is what it does when it is won. What is paid or granted at once begins
+ * unlocked, never expires and stays with its winner; everything else begins locked.
  */
-export function issueOf(prize: PrizeRow, now: Date): Issue {
+export function issueOf(prize: PrizeRow, effect: Effect | null, now: Date): Issue {
+  const { prize_status, is_at_hand } = beginningOf(effect)
   return {
     prize_id: prize.id,
     prize_code: newPrizeCode(),
-    prize_status: prize.type === 'spin_chance' ? 'unlocked' : 'locked',
-    prize_snapshot: snapshotOf(prize),
-    expires_at: expiryOf(prize, now),
+    prize_status,
+    prize_snapshot: { ...snapshotOf(prize), ...(is_at_hand && { is_transferable: false }) },
+    expires_at: is_at_hand ? null : expiryOf(prize, now),
     grace_hours: prize.grace_hours,
   }
 }

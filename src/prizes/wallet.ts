@@ -8,8 +8,6 @@ import { inputHash, type Tx } from '../db/tx.ts'
 import { type ErrorCode, refuse } from '../errors.ts'
 import { withoutFractions } from '../http/strict-json.ts'
 import { newId } from '../ids.ts'
-import { postTransfer } from '../ledger/post.ts'
-import { move, TENANT_OWNER } from '../ledger/rules.ts'
 import { shownCode, storedCode } from './codes.ts'
 import {
   type Facts,
@@ -24,7 +22,8 @@ import {
   whyNotNow,
   whyNotOpen,
 } from './conditions.ts'
-import { type AppliedDetails, appliedDetailsSchema, type Effect } from './discount.ts'
+import { type AppliedDetails, appliedDetailsSchema } from './discount.ts'
+import { takeEffect } from './effects.ts'
 import { decimalsOf, definedAmountOf } from './money.ts'
 import { type AppliedStep, type Placed, STACKING_DEFAULT, type Stacked, stack } from './stacking.ts'
 import {
@@ -174,7 +173,7 @@ type Order = Terms & { order_id: string; order_ref: OrderRef; facts_hash: string
 async function record(tx: Tx, row: PlayRow, step: AppliedStep, details: AppliedDetails, order: Order) {
   const prize = prizeOf(row)
   const { order_id, order_ref, currency, facts_hash } = order
-  const transfer_id = await carryOut(tx, row, step.discount.effect, order_id)
+  const { transfer_id } = await takeEffect(tx, { play: row, effect: step.discount.effect, order_id })
   const cap = prize.conditions.max_discount_amount ?? null
   await insertApplication(tx, {
     id: newId(),
@@ -211,23 +210,6 @@ async function record(tx: Tx, row: PlayRow, step: AppliedStep, details: AppliedD
       ...(isInGrace(prize, tx.now) && { within: 'grace' }),
     },
   })
-}
-
-/** Pays what has to be paid; everything else is in the answer, for the shop to carry out. Returns the transfer. */
-async function carryOut(tx: Tx, row: PlayRow, effect: Effect, order_id: string): Promise<string | null> {
-  if (effect.kind !== 'posting') return null
-  const house = { account_kind: 'house', owner_id: TENANT_OWNER } as const
-  const { transfer_id } = await postTransfer(tx, {
-    obligation: `prize:${row.id}:${order_id}`,
-    transfer_type: 'prize.applied',
-    reason: String(row.prize_snapshot!['name']).slice(0, 200),
-    metadata: { play_id: row.id },
-    postings: move(Number(effect.amount), effect.unit, house, {
-      account_kind: effect.account,
-      owner_id: row.user_id,
-    }),
-  })
-  return transfer_id
 }
 
 function applyAnswer(applied_at: Date, order_ref: OrderRef, details: AppliedDetails) {

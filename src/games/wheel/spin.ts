@@ -10,6 +10,9 @@ import { type ErrorCode, Refusal, type RefusalDetail } from '../../errors.ts'
 import { context } from '../../fairness/rolls.ts'
 import { newId } from '../../ids.ts'
 import { spinIndex } from '../../node-hash.ts'
+import type { Effect } from '../../prizes/discount.ts'
+import { beginningOf, effectWhenWon } from '../../prizes/effect-rules.ts'
+import { takeEffects, type Use } from '../../prizes/effects.ts'
 import { StockSet } from '../../prizes/grant.ts'
 import {
   countLimited,
@@ -301,6 +304,7 @@ async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinM
   /** Chances won in this batch: the player's later answers count them too. */
   const gained = new Map<string, number>()
   const unlimited = new Set<number>()
+  const uses: Use[] = []
   if (memory.playIds.length < spins.length) memory.playIds.push(...(await takePlayIds(tx, PLAY_ID_BLOCK)))
 
   for (const spin of spins) {
@@ -312,8 +316,12 @@ async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinM
     const { userId } = spin.member.input.actor
     if (prize?.type === 'spin_chance') add(gained, userId, Number(prize.value))
     spin.chances_left += gained.get(userId) ?? 0
-    const record = recordOf(tx, spin, rolled, award, prize, memory.playIds.shift()!)
+    const effect = prize === undefined ? null : effectWhenWon(prize, spin.wheel.currency)
+    const record = recordOf(tx, spin, rolled, award, prize, effect, memory.playIds.shift()!)
     writes.spins.push(record)
+    // Chances are written with the spins themselves: they are the commonest of the prizes that do something at once.
+    if (effect !== null && effect.kind !== 'chances')
+      uses.push(useOf(record, effect, spin.member.input.actor))
     add(spent.seeds, spin.seed.id, 1)
     add(spent.grants, spin.grant.id, 1)
     if (prize !== undefined) {
@@ -349,7 +357,12 @@ async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinM
   }
   // Whoever sets a stock counts what was won; what he could not see yet must not be given beyond it.
   if (unlimited.size > 0 && (await countLimited(tx, [...unlimited])) > 0) throw new StockSet()
+  if (uses.length > 0) await takeEffects(tx, uses)
   prizes.tellExhausted(tx)
+}
+
+function useOf({ play_id, play_uuid, user_id, prize_snapshot }: SpinRecord, effect: Effect, by: Actor): Use {
+  return { play: { id: play_id, uuid: play_uuid, user_id, prize_snapshot }, effect, order_id: null, by }
 }
 
 function add<K>(map: Map<K, number>, key: K, amount: number): void {
@@ -459,6 +472,7 @@ function recordOf(
   rolled: Segment,
   award: Award,
   prize: PrizeRow | undefined,
+  effect: Effect | null,
   play_id: number,
 ): SpinRecord {
   const { input } = spin.member
@@ -471,7 +485,8 @@ function recordOf(
     new Date(tx.now.getTime() + LANDING_LEAD_MS),
     config.spin.duration_ms,
   )
-  const issue = prize === undefined ? NOTHING_ISSUED : issueOf(prize, tx.now)
+  const beginning = beginningOf(effect)
+  const issue = prize === undefined ? NOTHING_ISSUED : issueOf(prize, effect, tx.now)
   const session_id = newId()
   const answer: SpinAnswer = {
     spin_id: session_id,
@@ -505,7 +520,8 @@ function recordOf(
     roll: spin.roll,
     client_entropy: input.client_entropy,
     win_status: award.status,
-    claim_status: prize === undefined ? 'none' : 'unclaimed',
+    claim_status: prize === undefined ? 'none' : beginning.claim_status,
+    paid_amount: beginning.paid_amount,
     result_metadata: { segment: spin.index, landing, award_slug: award.segment?.id ?? null },
     play_id,
     play_uuid: newId(),

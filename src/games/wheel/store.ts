@@ -22,13 +22,14 @@ export type WheelInForce = {
   config_version: number
   has_budget: boolean
   time_zone: string
+  currency: string
   game_id: number
 }
 
 /** The heads of these wheels as they are now: a paused wheel refuses the very next spin. */
 export function loadWheelsInForce(tx: Tx, ids: readonly string[]) {
   return tx.rows<WheelInForce>(
-    `select w.id, w.wheel_status, w.config_version, w.budget_minor is not null as has_budget, t.time_zone, g.id as game_id
+    `select w.id, w.wheel_status, w.config_version, w.budget_minor is not null as has_budget, t.time_zone, t.currency, g.id as game_id
      from wheel_games w
      join tenants t on t.id = w.tenant_id
      join gamification_games g on g.wheel_game_id = w.id
@@ -163,6 +164,7 @@ export type SpinRecord = {
   client_entropy: string
   win_status: string
   claim_status: string
+  paid_amount: number
   result_metadata: Record<string, unknown>
   play_id: number
   play_uuid: string
@@ -212,7 +214,7 @@ with spin as materialized (
   select * from json_to_recordset($1::json) as r(
     session_id uuid, wheel_id uuid, user_id text, request_id text, request_hash text, chance_id uuid, started_at timestamptz,
     result_at timestamptz, duration_ms int, answer text, result_id uuid, reward_id uuid, seed_id uuid, nonce bigint,
-    config_version int, roll bigint, client_entropy text, win_status text, claim_status text, result_metadata jsonb,
+    config_version int, roll bigint, client_entropy text, win_status text, claim_status text, paid_amount bigint, result_metadata jsonb,
     play_id bigint, play_uuid uuid, game_id bigint, prize_id bigint, prize_code text, prize_status text,
     prize_snapshot jsonb, expires_at timestamptz, grace_hours int, game_data jsonb, ip text, agent text)
 ), seed as (
@@ -243,9 +245,9 @@ with spin as materialized (
          answer, started_at, started_at from spin
 ), result as (
   insert into spin_results (id, spin_session_id, wheel_reward_id, user_id, seed_id, nonce, config_version, roll, client_entropy,
-                            result_status, claim_status, win_status, result_metadata, result_timestamp, created_at, updated_at)
+                            result_status, claim_status, paid_amount, win_status, result_metadata, result_timestamp, created_at, updated_at)
   select result_id, session_id, reward_id, user_id, seed_id, nonce, config_version, roll, client_entropy,
-         'final', claim_status, win_status, result_metadata, result_at, started_at, started_at from spin
+         'final', claim_status, paid_amount, win_status, result_metadata, result_at, started_at, started_at from spin
 ), play as (
   insert into gamification_game_plays (id, uuid, game_id, user_id, prize_id, is_winner, prize_code, prize_status, prize_snapshot,
                                        unlocked_at, expires_at, grace_hours, game_data, event_id, ip_address, user_agent,
