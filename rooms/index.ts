@@ -4,9 +4,11 @@ import type { App } from '../src/app.ts'
 import { publicError } from '../src/errors.ts'
 import type { Wheel } from '../src/games/wheel/wheel.ts'
 import type { Auth } from '../src/http/auth.ts'
+import { makeInboxWatch } from '../src/insight/inbox-watch.ts'
 import type { Checkpoints } from '../src/proofs/checkpoints.ts'
 import type { BucketSize, GuardOptions } from './guard.ts'
 import { sessionKey } from './identity.ts'
+import { INBOX_ROOM_LIMITS, type InboxRoomLimits, makeInboxRoom } from './inbox/room.ts'
 import { LOBBY_ROOM_LIMITS, type LobbyRoomLimits, makeLobbyRoom } from './lobby/room.ts'
 import { type Crowds, makeCrowds } from './spectators.ts'
 import { makeWheelRoom, WHEEL_ROOM_LIMITS, type WheelRoomLimits } from './wheel/room.ts'
@@ -19,7 +21,11 @@ export type RoomDeps = {
   report: (where: string, error: unknown) => void
   /** Shared with whoever else wants to know who is there (GET /lobby); made here when absent. */
   crowds?: Crowds
-  limits?: { wheel?: Partial<WheelRoomLimits>; lobby?: Partial<LobbyRoomLimits> }
+  limits?: {
+    wheel?: Partial<WheelRoomLimits>
+    lobby?: Partial<LobbyRoomLimits>
+    inbox?: Partial<InboxRoomLimits>
+  }
 }
 
 /** What one user may ask for over all of his sockets of this process, by kind of message. */
@@ -31,6 +37,8 @@ export const ROOM_BUCKETS: Readonly<Record<string, BucketSize>> = {
   join_round: { per_second: 1, burst: 5 },
   // A client asks once after it was away.
   since: { per_second: 2, burst: 10 },
+  // A person reads a page and marks it.
+  read: { per_second: 2, burst: 10 },
 }
 
 /** The rooms of the product, as `defineServer({ rooms })` takes them. Call it once per server. */
@@ -51,9 +59,17 @@ export function makeRooms({
     limits: { ...WHEEL_ROOM_LIMITS, ...limits.wheel },
   })
   const lobbyRoom = makeLobbyRoom({ ...shared, limits: { ...LOBBY_ROOM_LIMITS, ...limits.lobby } })
+  const inboxRoom = makeInboxRoom({
+    app,
+    auth,
+    report,
+    watch: makeInboxWatch(app, report),
+    limits: { ...INBOX_ROOM_LIMITS, ...limits.inbox },
+  })
   return {
     wheel: defineRoom(wheelRoom).filterBy(['room_key']),
     lobby: defineRoom(lobbyRoom).filterBy(['room_key']),
+    inbox: defineRoom(inboxRoom).filterBy(['room_key']),
   }
 }
 

@@ -29,6 +29,11 @@ export type App = {
   once<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I, key: OnceKey): Promise<Once>
   /** Calls back with each committed batch of a game's events on this process. Returns the end of it. */
   follow(tenantId: string, gameId: string, follower: Follower): () => void
+  /**
+   * Calls back when this process has committed a change of a user's wallet or inbox. A nudge without content: what
+   * changed is read as that user. Returns the end of it.
+   */
+  followUser(tenantId: string, userId: string, follower: () => void): () => void
   /** Calls back with every committed event of every game on this process. */
   followAll(follower: (event: GameEvent) => void): void
   /** Calls back when a tenant's fairness log has grown. */
@@ -45,6 +50,7 @@ export type AppOptions = {
 /** Builds the application core on a database. */
 export function makeApp({ database, clock, keys, report }: AppOptions): App {
   const followers = new Map<string, Set<Follower>>()
+  const userFollowers = new Map<string, Set<() => void>>()
   const allFollowers: ((event: GameEvent) => void)[] = []
   const logFollowers: ((tenantId: string) => void)[] = []
 
@@ -68,7 +74,12 @@ export function makeApp({ database, clock, keys, report }: AppOptions): App {
     for (const follower of logFollowers) tell(() => follower(tenantId))
   }
 
-  const runner = makeRunner({ database, now: () => clock.now(), publish, logged, keys })
+  function stirred(tenantId: string, userIds: readonly string[]): void {
+    for (const userId of userIds)
+      for (const follower of userFollowers.get(`${tenantId}/${userId}`) ?? []) tell(follower)
+  }
+
+  const runner = makeRunner({ database, now: () => clock.now(), publish, logged, stirred, keys })
 
   return {
     clock,
@@ -108,18 +119,21 @@ export function makeApp({ database, clock, keys, report }: AppOptions): App {
         input,
       ),
 
-    follow(tenantId, gameId, follower) {
-      const topic = `${tenantId}/${gameId}`
-      const group = followers.get(topic) ?? new Set()
-      followers.set(topic, group.add(follower))
-      return () => {
-        group.delete(follower)
-        if (group.size === 0) followers.delete(topic)
-      }
-    },
+    follow: (tenantId, gameId, follower) => enroll(followers, `${tenantId}/${gameId}`, follower),
+    followUser: (tenantId, userId, follower) => enroll(userFollowers, `${tenantId}/${userId}`, follower),
 
     followAll: (follower) => void allFollowers.push(follower),
     followLog: (follower) => void logFollowers.push(follower),
+  }
+}
+
+/** Adds a follower to a topic; the returned function takes it away again. */
+function enroll<F>(topics: Map<string, Set<F>>, topic: string, follower: F): () => void {
+  const group = topics.get(topic) ?? new Set<F>()
+  topics.set(topic, group.add(follower))
+  return () => {
+    group.delete(follower)
+    if (group.size === 0 && topics.get(topic) === group) topics.delete(topic)
   }
 }
 

@@ -2,6 +2,30 @@
 
 -- Tables
 
+table alert_rules (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  rule_name character varying(120) not null
+  rule_kind character varying(32) not null
+  alert_severity character varying(16) not null
+  settings jsonb not null
+  is_enabled boolean not null default true
+  is_active boolean not null default true
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((alert_severity)::text = ANY ((ARRAY['info'::character varying, 'warning'::character varying, 'critical'::character varying])::text[])))
+  CHECK (((rule_kind)::text = ANY ((ARRAY['many_wins'::character varying, 'shared_address'::character varying, 'redeems_most'::character varying, 'win_rate'::character varying, 'tampering'::character varying, 'metric'::character varying])::text[])))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  CREATE INDEX alert_rules_by_time ON public.alert_rules USING btree (tenant_id, created_at, id)
+  CREATE UNIQUE INDEX alert_rules_one_of_a_kind ON public.alert_rules USING btree (tenant_id, rule_kind) WHERE (((rule_kind)::text <> 'metric'::text) AND is_active)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
 table audit_logs (row-level security, forced)
   id uuid not null default gen_random_uuid()
   tenant_id uuid not null default app_tenant_id()
@@ -256,6 +280,76 @@ table fulfilments (row-level security, forced)
   grant insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
+table game_alerts (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  rule_id uuid not null
+  analytics_id uuid
+  alert_name character varying(120) not null
+  alert_type character varying(32) not null
+  alert_condition character varying(300) not null
+  alert_severity character varying(16) not null
+  alert_status character varying(16) not null default 'open'::character varying
+  alert_message text not null
+  alert_metadata jsonb not null default '{}'::jsonb
+  score integer not null
+  dedup_key character varying(300) not null
+  seen_count integer not null default 1
+  triggered_at timestamp with time zone not null
+  last_seen_at timestamp with time zone not null
+  acknowledged_at timestamp with time zone
+  acknowledged_by character varying(128)
+  resolved_at timestamp with time zone
+  resolved_by character varying(128)
+  resolution character varying(16)
+  resolution_note character varying(500)
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((((alert_status)::text = 'resolved'::text) = (resolved_at IS NOT NULL)))
+  CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL)))
+  CHECK (((alert_severity)::text = ANY ((ARRAY['info'::character varying, 'warning'::character varying, 'critical'::character varying])::text[])))
+  CHECK (((alert_status)::text = ANY ((ARRAY['open'::character varying, 'acknowledged'::character varying, 'resolved'::character varying])::text[])))
+  CHECK (((resolution)::text = ANY ((ARRAY['harmless'::character varying, 'confirmed'::character varying])::text[])))
+  CHECK (((resolved_at IS NULL) = (resolution IS NULL)))
+  CHECK (((score >= 0) AND (score <= 100)))
+  CHECK ((seen_count >= 1))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, analytics_id) REFERENCES game_analytics(tenant_id, id)
+  FOREIGN KEY (tenant_id, rule_id) REFERENCES alert_rules(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  CREATE INDEX game_alerts_by_time ON public.game_alerts USING btree (tenant_id, triggered_at DESC, id DESC)
+  CREATE INDEX game_alerts_of_subject ON public.game_alerts USING btree (tenant_id, dedup_key, resolved_at)
+  CREATE UNIQUE INDEX game_alerts_standing ON public.game_alerts USING btree (tenant_id, dedup_key) WHERE ((alert_status)::text <> 'resolved'::text)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table game_analytics (row-level security, forced)
+  id uuid not null default gen_random_uuid()
+  tenant_id uuid not null default app_tenant_id()
+  analytics_type character varying(32) not null
+  game_type character varying(32)
+  metric_name character varying(64) not null
+  metric_value numeric(24,6) not null
+  metric_unit character varying(16) not null
+  metric_tags jsonb not null default '{}'::jsonb
+  metric_timestamp timestamp with time zone not null
+  source_game character varying(64)
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, id)
+  CREATE INDEX game_analytics_by_metric ON public.game_analytics USING btree (tenant_id, metric_name, metric_timestamp)
+  CREATE UNIQUE INDEX game_analytics_hours ON public.game_analytics USING btree (tenant_id, source_game, metric_timestamp, metric_name) WHERE ((analytics_type)::text = 'hourly'::text)
+  CREATE TRIGGER metrics_raise_alerts AFTER INSERT OR UPDATE OF metric_value ON public.game_analytics FOR EACH ROW EXECUTE FUNCTION metric_alerts()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
 table game_engines (row-level security, forced)
   id uuid not null
   tenant_id uuid not null default app_tenant_id()
@@ -392,11 +486,15 @@ table gamification_game_plays (row-level security, forced)
   CREATE INDEX idx_game_user_date ON public.gamification_game_plays USING btree (tenant_id, game_id, user_id, created_at)
   CREATE UNIQUE INDEX idx_prize_code ON public.gamification_game_plays USING btree (tenant_id, prize_code) WHERE (prize_code IS NOT NULL)
   CREATE INDEX idx_user_prizes ON public.gamification_game_plays USING btree (tenant_id, user_id, is_winner, prize_status)
+  CREATE INDEX plays_by_time ON public.gamification_game_plays USING brin (created_at) WITH (autosummarize='on')
   CREATE TRIGGER claims_follow AFTER UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN (((old.prize_status)::text IS DISTINCT FROM (new.prize_status)::text)) EXECUTE FUNCTION claim_follows()
+  CREATE TRIGGER moves_reach_inbox AFTER UPDATE ON public.gamification_game_plays REFERENCING OLD TABLE AS before_rows NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION inbox_of_moves()
+  CREATE TRIGGER plays_reach_inbox AFTER INSERT ON public.gamification_game_plays REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION inbox_of_wins()
   CREATE TRIGGER prizes_begin BEFORE INSERT ON public.gamification_game_plays FOR EACH ROW WHEN (((new.prize_status)::text <> ALL ((ARRAY['locked'::character varying, 'unlocked'::character varying])::text[]))) EXECUTE FUNCTION prize_begins()
   CREATE TRIGGER prizes_move BEFORE UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN (((old.prize_status)::text IS DISTINCT FROM (new.prize_status)::text)) EXECUTE FUNCTION prize_moves()
   CREATE TRIGGER prizes_pass_on BEFORE UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN (((old.escrow_id IS NOT NULL) OR (new.escrow_id IS NOT NULL) OR ((((old.user_id)::text IS DISTINCT FROM (new.user_id)::text) OR ((old.won_by)::text IS DISTINCT FROM (new.won_by)::text)) OR (old.received_at IS DISTINCT FROM new.received_at)))) EXECUTE FUNCTION prize_changes_hands()
   CREATE TRIGGER prizes_stand BEFORE UPDATE ON public.gamification_game_plays FOR EACH ROW EXECUTE FUNCTION prize_stands()
+  CREATE TRIGGER prizes_under_review BEFORE UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN ((((new.prize_status)::text = 'applied'::text) AND ((old.prize_status)::text IS DISTINCT FROM (new.prize_status)::text))) EXECUTE FUNCTION prize_under_review()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select, update to livedraw_app
@@ -488,6 +586,28 @@ table idempotency_keys (row-level security, forced)
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table inbox_heads (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  user_id character varying(128) not null
+  version bigint not null default 0
+  locked_count integer not null default 0
+  unlocked_count integer not null default 0
+  applied_count integer not null default 0
+  expired_count integer not null default 0
+  unread_count integer not null default 0
+  next_deadline timestamp with time zone
+  CHECK ((applied_count >= 0))
+  CHECK ((expired_count >= 0))
+  CHECK ((locked_count >= 0))
+  CHECK ((unlocked_count >= 0))
+  CHECK ((unread_count >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, user_id)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
 table item_stocks (row-level security, forced)
@@ -592,6 +712,25 @@ table ledger_transfers (row-level security, forced)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
+
+table notifications (row-level security, forced)
+  id bigint not null generated as identity
+  tenant_id uuid not null default app_tenant_id()
+  user_id character varying(128) not null
+  kind character varying(32) not null
+  play_id bigint
+  message character varying(500)
+  data jsonb not null default '{}'::jsonb
+  created_at timestamp with time zone not null
+  read_at timestamp with time zone
+  CHECK (((kind)::text ~ '^[a-z][a-z_]*$'::text))
+  PRIMARY KEY (tenant_id, user_id, id)
+  CREATE INDEX notifications_unread ON public.notifications USING btree (tenant_id, user_id, id) WHERE (read_at IS NULL)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (read_at) to livedraw_app
 
 table prize_applications (row-level security, forced)
   id uuid not null
@@ -785,6 +924,28 @@ table prize_history (row-level security, forced)
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
 
+table prize_reviews (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  play_id bigint not null
+  alert_id uuid not null
+  held_at timestamp with time zone not null
+  decision character varying(16)
+  decided_at timestamp with time zone
+  decided_by character varying(128)
+  row_version integer not null default 1
+  CHECK ((((decision IS NULL) = (decided_at IS NULL)) AND ((decision IS NULL) = (decided_by IS NULL))))
+  CHECK (((decision)::text = ANY ((ARRAY['released'::character varying, 'refused'::character varying])::text[])))
+  FOREIGN KEY (tenant_id, alert_id) REFERENCES game_alerts(tenant_id, id)
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  PRIMARY KEY (tenant_id, play_id, alert_id)
+  CREATE INDEX prize_reviews_holding ON public.prize_reviews USING btree (tenant_id, play_id) WHERE ((decision)::text IS DISTINCT FROM 'released'::text)
+  CREATE INDEX prize_reviews_of_alert ON public.prize_reviews USING btree (tenant_id, alert_id)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (decision, decided_at, decided_by, row_version) to livedraw_app
+
 table prize_shares (row-level security, forced)
   id uuid not null
   tenant_id uuid not null default app_tenant_id()
@@ -924,6 +1085,7 @@ table spin_results (row-level security, forced)
   PRIMARY KEY (tenant_id, id)
   UNIQUE (tenant_id, seed_id, nonce)
   UNIQUE (tenant_id, spin_session_id)
+  CREATE INDEX results_by_time ON public.spin_results USING brin (created_at) WITH (autosummarize='on')
   CREATE INDEX spin_results_by_user ON public.spin_results USING btree (tenant_id, user_id, created_at)
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
@@ -1339,6 +1501,92 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.inbox_of_moves()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  users jsonb;
+begin
+  with moved as (
+    select n.tenant_id, o.user_id as old_user, n.user_id as new_user
+    from after_rows n join before_rows o on o.tenant_id = n.tenant_id and o.id = n.id
+    where n.is_winner
+      and (o.user_id, o.prize_status, o.expires_at, o.grace_hours) is distinct from (n.user_id, n.prize_status, n.expires_at, n.grace_hours)
+  ), owners as (
+    select tenant_id, old_user as user_id from moved union select tenant_id, new_user from moved
+  ), head as (
+    insert into inbox_heads as h (tenant_id, user_id, version)
+    select tenant_id, user_id, 1 from owners order by tenant_id, user_id
+    on conflict (tenant_id, user_id) do update set version = h.version + 1
+    returning user_id
+  )
+  select coalesce(jsonb_agg(user_id), '[]') into users from head;
+  if jsonb_array_length(users) = 0 then return null; end if;
+
+  with steps as (
+    select tenant_id, user_id, -1 as n, prize_status, expires_at + make_interval(hours => grace_hours) as deadline, id
+    from before_rows where is_winner
+    union all
+    select tenant_id, user_id, 1, prize_status, expires_at + make_interval(hours => grace_hours), id
+    from after_rows where is_winner
+  ), change as (
+    select tenant_id, user_id,
+           coalesce(sum(n) filter (where prize_status = 'locked'), 0) as locked,
+           coalesce(sum(n) filter (where prize_status = 'unlocked'), 0) as unlocked,
+           coalesce(sum(n) filter (where prize_status = 'applied'), 0) as applied,
+           coalesce(sum(n) filter (where prize_status = 'expired'), 0) as expired,
+           min(deadline) filter (where n = -1 and prize_status in ('locked', 'unlocked')) as first_before,
+           min(deadline) filter (where n = 1 and prize_status in ('locked', 'unlocked')) as first_after
+    from steps group by tenant_id, user_id
+  )
+  update inbox_heads h
+     set locked_count = h.locked_count + c.locked, unlocked_count = h.unlocked_count + c.unlocked,
+         applied_count = h.applied_count + c.applied, expired_count = h.expired_count + c.expired,
+         next_deadline = case
+           when c.first_before <= h.next_deadline and c.first_before is distinct from c.first_after then
+             (select min(p.expires_at + make_interval(hours => p.grace_hours)) from gamification_game_plays p
+              where p.tenant_id = h.tenant_id and p.user_id = h.user_id and p.is_winner and p.prize_status in ('locked', 'unlocked'))
+           else least(h.next_deadline, c.first_after) end
+    from change c
+   where h.tenant_id = c.tenant_id and h.user_id = c.user_id;
+  perform stir_inboxes(users);
+  return null;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.inbox_of_wins()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  users jsonb;
+begin
+  with won as materialized (
+    select tenant_id, user_id, id, prize_status, created_at, expires_at + make_interval(hours => grace_hours) as deadline
+    from fresh where is_winner
+  ), noted as (
+    insert into notifications (tenant_id, user_id, kind, play_id, created_at)
+    select tenant_id, user_id, 'prize_won', id, created_at from won order by id
+  ), head as (
+    insert into inbox_heads as h (tenant_id, user_id, version, locked_count, unlocked_count, unread_count, next_deadline)
+    select tenant_id, user_id, 1, count(*) filter (where prize_status = 'locked'),
+           count(*) filter (where prize_status = 'unlocked'), count(*), min(deadline)
+    from won group by tenant_id, user_id order by tenant_id, user_id
+    on conflict (tenant_id, user_id) do update
+      set version = h.version + 1,
+          locked_count = h.locked_count + excluded.locked_count,
+          unlocked_count = h.unlocked_count + excluded.unlocked_count,
+          unread_count = h.unread_count + excluded.unread_count,
+          next_deadline = least(h.next_deadline, excluded.next_deadline)
+    returning user_id
+  )
+  select coalesce(jsonb_agg(user_id), '[]') into users from head;
+  perform stir_inboxes(users);
+  return null;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.keep_audit_row()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1395,6 +1643,35 @@ begin
     raise exception 'a committed seed cannot be changed' using errcode = '55000';
   end if;
   return new;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.metric_alerts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into game_alerts as a (id, tenant_id, rule_id, analytics_id, alert_name, alert_type, alert_condition, alert_severity,
+                                alert_message, alert_metadata, score, dedup_key, triggered_at, last_seen_at, created_at, updated_at)
+  select gen_random_uuid(), new.tenant_id, r.id, new.id, r.rule_name, 'metric',
+         format('%s %s %s', new.metric_name, r.settings->>'comparison', r.settings->>'threshold'), r.alert_severity,
+         format('%s is %s %s.', new.metric_name, trim_scale(new.metric_value), new.metric_unit),
+         jsonb_build_object('metric_name', new.metric_name, 'metric_value', trim_scale(new.metric_value)::text, 'metric_unit', new.metric_unit,
+                            'metric_timestamp', new.metric_timestamp, 'source_game', new.source_game),
+         50, format('metric:%s:%s', r.id, coalesce(new.source_game, '')), new.updated_at, new.updated_at, new.updated_at, new.updated_at
+  from alert_rules r
+  where r.tenant_id = new.tenant_id and r.rule_kind = 'metric' and r.is_enabled and r.is_active
+    and r.settings->>'metric_name' = new.metric_name
+    and (r.settings->>'source_game' is null or r.settings->>'source_game' = new.source_game)
+    and case r.settings->>'comparison'
+          when 'above' then new.metric_value > (r.settings->>'threshold')::numeric
+          when 'below' then new.metric_value < (r.settings->>'threshold')::numeric
+        end
+  on conflict (tenant_id, dedup_key) where alert_status <> 'resolved' do update
+    set analytics_id = excluded.analytics_id, alert_message = excluded.alert_message, alert_metadata = excluded.alert_metadata,
+        seen_count = a.seen_count + 1, last_seen_at = excluded.last_seen_at, updated_at = excluded.updated_at,
+        row_version = a.row_version + 1;
+  return null;
 end $function$
 
 
@@ -1513,6 +1790,19 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.prize_under_review()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (select from prize_reviews r
+             where r.tenant_id = new.tenant_id and r.play_id = new.id and r.decision is distinct from 'released') then
+    raise exception 'the payout of this prize waits for a review' using errcode = '23514';
+  end if;
+  return new;
+end $function$
+
+
 CREATE OR REPLACE PROCEDURE public.protect(IN target regclass, IN rights text DEFAULT 'select, insert, update, delete'::text)
  LANGUAGE plpgsql
 AS $procedure$
@@ -1533,6 +1823,18 @@ CREATE OR REPLACE FUNCTION public.refuse_change()
 AS $function$
 begin
   raise exception '% is append-only', tg_table_name using errcode = '55000';
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.stir_inboxes(users jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if jsonb_array_length(users) > 0 then
+    perform set_config('app.stirred',
+      concat_ws(e'\n', nullif(current_setting('app.stirred', true), ''), users::text), true);
+  end if;
 end $function$
 
 
@@ -1589,6 +1891,8 @@ sequence gamification_prizes_id_seq
 sequence item_stocks_id_seq
 
 sequence ledger_postings_id_seq
+
+sequence notifications_id_seq
 
 sequence play_ids
   grant usage to livedraw_app

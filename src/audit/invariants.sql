@@ -497,3 +497,19 @@ left join gamification_game_plays g on g.tenant_id = s.tenant_id and g.event_id 
 where s.spin_status = 'completed'
 group by s.id
 having count(g.id) <> 1;
+
+-- @L30 The counts of a user's wallet and inbox are those of the rows, and no deadline comes before the noted one.
+select coalesce(t.tenant_id, h.tenant_id) as tenant_id, coalesce(t.user_id, h.user_id) as user_id, h.version
+from (select tenant_id, user_id, count(*) filter (where prize_status = 'locked') as locked,
+             count(*) filter (where prize_status = 'unlocked') as unlocked,
+             count(*) filter (where prize_status = 'applied') as applied,
+             count(*) filter (where prize_status = 'expired') as expired,
+             min(expires_at + make_interval(hours => grace_hours)) filter (where prize_status in ('locked', 'unlocked')) as deadline
+      from gamification_game_plays where is_winner group by tenant_id, user_id) t
+full join inbox_heads h on h.tenant_id = t.tenant_id and h.user_id = t.user_id
+left join (select tenant_id, user_id, count(*) as notes from notifications where read_at is null group by tenant_id, user_id) u
+  on u.tenant_id = h.tenant_id and u.user_id = h.user_id
+where (h.locked_count = coalesce(t.locked, 0) and h.unlocked_count = coalesce(t.unlocked, 0)
+       and h.applied_count = coalesce(t.applied, 0) and h.expired_count = coalesce(t.expired, 0)
+       and h.unread_count = coalesce(u.notes, 0)
+       and (t.deadline is null or h.next_deadline <= t.deadline)) is not true;

@@ -37,6 +37,8 @@ type Heads = {
   audit_hash: string | null
   log_size: number
   log_hash: string
+  /** Whose inbox this transaction has changed: JSON arrays, one per line (stir_inboxes). */
+  stirred: string | null
 }
 
 type Query = <R>(text: string, values: readonly unknown[], name: string) => Promise<R[]>
@@ -62,20 +64,23 @@ export function logLeafHash(eventText: string): string {
   return digest('sha256', `\u0000${eventText}`, 'hex')
 }
 
-/** Appends in one fixed lock order: games (sorted), then the tenant's heads. Returns what was numbered. */
+/**
+ * Appends in one fixed lock order: games (sorted), then the tenant's heads. Returns what was numbered, and the users
+ * whose inbox the transaction has changed, which rides along because every change of a prize is audited.
+ */
 export async function append(
   query: Query,
   actor: Actor,
   now: Date,
   pending: { events: PendingEvent[]; audit: AuditEntry[]; fair: FairEvent[] },
-): Promise<{ events: GameEvent[]; logged: LoggedFairEvent[] }> {
+): Promise<{ events: GameEvent[]; logged: LoggedFairEvent[]; stirred: string[] }> {
   const { events, audit, fair } = pending
-  if (events.length + audit.length + fair.length === 0) return { events: [], logged: [] }
+  if (events.length + audit.length + fair.length === 0) return { events: [], logged: [], stirred: [] }
 
   const gameIds = [...new Set(events.map((event) => event.gameId))].sort()
   const counts = gameIds.map((gameId) => events.filter((event) => event.gameId === gameId).length)
   const [heads] = await query<Heads>(
-    'select * from take_heads($1, $2, $3, $4)',
+    `select h.*, current_setting('app.stirred', true) as stirred from take_heads($1, $2, $3, $4) h`,
     [gameIds, counts, audit.length, fair.length],
     'take_heads',
   )
@@ -96,7 +101,12 @@ export async function append(
     ],
     'append',
   )
-  return { events: numbered, logged: logged.events }
+  return { events: numbered, logged: logged.events, stirred: usersOf(heads.stirred) }
+}
+
+function usersOf(stirred: string | null): string[] {
+  if (!stirred) return []
+  return [...new Set(stirred.split('\n').flatMap((line) => JSON.parse(line) as string[]))]
 }
 
 function numberEvents(

@@ -108,7 +108,7 @@ class RunningTx implements Tx {
   }
 
   /** Writes what was collected; see `append` for the order. */
-  flush(): Promise<{ events: GameEvent[]; logged: LoggedFairEvent[] }> {
+  flush(): ReturnType<typeof append> {
     const pending = { events: this.#events, audit: this.#audit, fair: this.#fair }
     return append((text, values, name) => this.rows(text, values, name), this.actor, this.now, pending)
   }
@@ -129,11 +129,15 @@ export type RunnerOptions = {
   publish: (events: readonly GameEvent[]) => void
   /** Told after commit that a tenant's fairness log has grown. */
   logged: (tenantId: string) => void
+  /** Told after commit whose inbox has changed. */
+  stirred: (tenantId: string, userIds: readonly string[]) => void
   keys: FairKeys
 }
 
 /** Makes the runner. `publish` is called after commit with the events in sequence order. */
-export function makeRunner({ database, now, publish, logged: grown, keys }: RunnerOptions): Runner {
+export function makeRunner(options: RunnerOptions): Runner {
+  const { database, now, publish, logged: grown, stirred: tellUsers, keys } = options
+
   async function attempt<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I): Promise<O> {
     const client = await database.connect()
     let broken: Error | undefined
@@ -142,7 +146,7 @@ export function makeRunner({ database, now, publish, logged: grown, keys }: Runn
       await client.query(beginText(actor.tenantId))
       const tx = new RunningTx(client, actor, now(), keys)
       const answer = await useCase(tx, input)
-      const { events, logged } = await tx.flush()
+      const { events, logged, stirred } = await tx.flush()
       const { command } = await client.query('commit')
       // A statement that failed and was caught leaves a transaction that commits to nothing.
       if (command !== 'COMMIT')
@@ -150,6 +154,7 @@ export function makeRunner({ database, now, publish, logged: grown, keys }: Runn
       tell = () => {
         if (events.length > 0) publish(events)
         if (logged.length > 0) grown(actor.tenantId)
+        if (stirred.length > 0) tellUsers(actor.tenantId, stirred)
         tx.tell(logged)
       }
       return answer

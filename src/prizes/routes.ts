@@ -5,7 +5,15 @@ import { addressKey } from '../http/limits.ts'
 import { type Route, route } from '../http/route.ts'
 import { makeCodeMisses } from './code-misses.ts'
 import { orderFactsFields } from './conditions.ts'
-import { applyPrize, findByCode, readMyPrizes, STATUS_FILTERS, unlockPrize, validatePrize } from './wallet.ts'
+import {
+  applyPrize,
+  countMyPrizes,
+  findByCode,
+  readMyPrizes,
+  STATUS_FILTERS,
+  unlockPrize,
+  validatePrize,
+} from './wallet.ts'
 
 const TAGS = ['Prize wallet']
 const PATH = '/api/v1/gamification'
@@ -84,6 +92,18 @@ const list = z
   .meta({
     example: { data: [prizeExample], pagination: { current_page: 1, total_pages: 3, total_items: 25 } },
   })
+
+const counts = z
+  .strictObject({
+    data: z.strictObject({
+      all: z.int(),
+      locked: z.int(),
+      unlocked: z.int(),
+      applied: z.int(),
+      expired: z.int(),
+    }),
+  })
+  .meta({ example: { data: { all: 25, locked: 2, unlocked: 3, applied: 12, expired: 8 } } })
 
 const unlocked = z
   .strictObject({
@@ -250,6 +270,15 @@ export function walletRoutes(): Route[] {
           page: Number(query.page ?? 1),
           per_page: Number(query.per_page ?? 10),
         }),
+    }),
+    route({
+      method: 'get',
+      path: `${PATH}/my_prizes/counts`,
+      summary: 'How many prizes I have of each status',
+      tags: TAGS,
+      roles: ['player'],
+      answer: counts,
+      run: ({ run }) => run(countMyPrizes, undefined),
     }),
     route({
       method: 'get',

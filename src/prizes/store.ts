@@ -76,15 +76,50 @@ export function loadPrizePage(
   )
 }
 
-/** How many prizes all pages have. */
-export async function countPrizes(tx: Tx, user_id: string, status: string | null): Promise<number> {
-  const row = await tx.one<{ count: number }>(
-    `select count(*)::int as count from gamification_game_plays p
-     where p.user_id = $1 and p.is_winner and ($3::text is null or ${STATUS_NOW} = $3)`,
-    [user_id, tx.now, status],
-    'count_prizes',
+/** What a user has, and when the clock alone will change it; null is never. */
+export type PrizeCounts = {
+  version: number
+  unread: number
+  locked: number
+  unlocked: number
+  applied: number
+  expired: number
+  changes_at: Date | null
+}
+
+/**
+ * How many prizes of each status a user has, from the row that the triggers of migrations/0009_insight.sql keep. Only
+ * when a deadline has passed and the sweep has not been there yet are the live ones looked at.
+ */
+export async function loadPrizeCounts(tx: Tx, user_id: string): Promise<PrizeCounts> {
+  const row = await tx.one<PrizeCounts>(
+    `select h.version, h.unread_count as unread, h.locked_count - o.locked as locked, h.unlocked_count - o.unlocked as unlocked,
+            h.applied_count as applied, h.expired_count + o.locked + o.unlocked as expired,
+            case when h.next_deadline < $2 then o.next_deadline else h.next_deadline end as changes_at
+     from inbox_heads h
+     cross join lateral (
+       select count(*) filter (where deadline < $2 and prize_status = 'locked')::int as locked,
+              count(*) filter (where deadline < $2 and prize_status = 'unlocked')::int as unlocked,
+              min(deadline) filter (where deadline >= $2) as next_deadline
+       from (select p.prize_status, p.expires_at + make_interval(hours => p.grace_hours) as deadline
+             from gamification_game_plays p
+             where h.next_deadline < $2 and p.user_id = $1 and p.is_winner and p.prize_status in ('locked', 'unlocked')) live
+     ) o
+     where h.user_id = $1`,
+    [user_id, tx.now],
+    'load_prize_counts',
   )
-  return row!.count
+  return row ?? { version: 0, unread: 0, locked: 0, unlocked: 0, applied: 0, expired: 0, changes_at: null }
+}
+
+/** The prizes of a user that moved last, newest move first. */
+export function loadMovedPrizes(tx: Tx, user_id: string, limit: number) {
+  return tx.rows<PlayRow & { row_version: number }>(
+    `select ${PLAY}, p.row_version from gamification_game_plays p join gamification_games g on g.id = p.game_id
+     where p.user_id = $1 and p.is_winner order by p.updated_at desc, p.id desc limit $2`,
+    [user_id, limit],
+    'load_moved_prizes',
+  )
 }
 
 /** A play, of this user or with null of anybody. */

@@ -29,11 +29,12 @@ import { type AppliedStep, type Placed, STACKING_DEFAULT, type Stacked, stack } 
 import {
   type ApplicationRow,
   applyPlay,
-  countPrizes,
   insertApplication,
   loadApplication,
+  loadMovedPrizes,
   loadPlay,
   loadPlayByCode,
+  loadPrizeCounts,
   loadPrizePage,
   loadStanding,
   loadTerms,
@@ -57,7 +58,9 @@ export async function readMyPrizes(
   const status = asked === 'all' ? null : asked === 'used' ? 'applied' : asked
   const user_id = tx.actor.userId
   const terms = await loadTerms(tx)
-  const total_items = await countPrizes(tx, user_id, status)
+  const { locked, unlocked, applied, expired } = await loadPrizeCounts(tx, user_id)
+  const counts = { locked, unlocked, applied, expired }
+  const total_items = status === null ? locked + unlocked + applied + expired : counts[status]
   const rows = await loadPrizePage(tx, { user_id, status, limit: per_page, offset: (page - 1) * per_page })
   return {
     data: rows.map((row) => prizeView(row, tx.now, terms)),
@@ -67,6 +70,19 @@ export async function readMyPrizes(
       total_items,
     },
   }
+}
+
+/** How many prizes the actor has, of each status and all together: what the tabs of a wallet show (S2-46, S2-48). */
+export async function countMyPrizes(tx: Tx) {
+  const { locked, unlocked, applied, expired } = await loadPrizeCounts(tx, tx.actor.userId)
+  return { data: { all: locked + unlocked + applied + expired, locked, unlocked, applied, expired } }
+}
+
+/** The actor's prizes that moved last, each as the wallet shows it, with the version of its row. */
+export async function readMovedPrizes(tx: Tx, { limit }: { limit: number }) {
+  const terms = await loadTerms(tx)
+  const rows = await loadMovedPrizes(tx, tx.actor.userId, limit)
+  return rows.map((row) => ({ row_version: row.row_version, prize: prizeView(row, tx.now, terms) }))
 }
 
 /** The prize with a code: the owner's own, for staff anybody's. Undefined when there is none to be seen. */

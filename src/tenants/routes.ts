@@ -5,6 +5,7 @@ import type { Auth } from '../http/auth.ts'
 import type { Rate } from '../http/limits.ts'
 import type { Route } from '../http/route.ts'
 import type { Tokens } from '../http/tokens.ts'
+import { inboxRoutes } from '../insight/inbox-routes.ts'
 import { eventRoutes } from '../insight/routes.ts'
 import { blockRoutes } from './blocks.ts'
 import type { Directory } from './directory.ts'
@@ -36,5 +37,6 @@ export function tenantRoutes(deps: TenantDeps): Route[] {
     ...blockRoutes(auth),
     ...auditRoutes(),
     ...eventRoutes(),
+    ...inboxRoutes(),
   ]
 }

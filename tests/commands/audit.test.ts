@@ -314,6 +314,11 @@ const PLANTS: Plant[] = [
     sql: `delete from gamification_game_plays where ${one('gamification_game_plays')}`,
   },
   {
+    check: 'L30',
+    says: "The counts of a user's",
+    sql: `update inbox_heads set locked_count = locked_count + 1 where ${one('inbox_heads')}`,
+  },
+  {
     check: 'L8',
     says: 'Every event of the public log',
     sql: `update fair_log set event = replace(event, '"at":"2026', '"at":"2025') where seq = 4`,

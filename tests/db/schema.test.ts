@@ -27,10 +27,8 @@ const LATER = [
   'tournament_points',
   'tournament_prizes',
   'tournament_winners',
-  'game_analytics',
   'game_configurations',
   'game_logs',
-  'game_alerts',
 ]
 
 type Column = { name: string; type: string }

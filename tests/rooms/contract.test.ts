@@ -44,7 +44,7 @@ describe('every room of the registry', () => {
   it('has a static onAuth of its own, and a finite number of clients and messages (H16, H29, H30)', () => {
     assert.deepEqual(
       rooms.map(([name]) => name),
-      ['wheel', 'lobby'],
+      ['wheel', 'lobby', 'inbox'],
     )
     for (const [name, RoomClass, room] of rooms) {
       assert.deepEqual(mistakesOf(RoomClass, room), [], name)
@@ -89,7 +89,7 @@ describe('every room of the registry', () => {
       for (const type of Object.keys(room.messages).filter((each) => each !== '_'))
         assert.ok(DOCS.includes(`\`${type}`), `${name}: ${type}`)
     }
-    for (const type of ['spun', 'phase', 'notice']) assert.ok(DOCS.includes(`\`${type}\``), type)
+    for (const type of ['spun', 'phase', 'notice', 'changed']) assert.ok(DOCS.includes(`\`${type}\``), type)
   })
 
   it('uses no timer but its clock, no onBeforePatch and no allowReconnection of its own (H28, rules 9 and 10)', () => {

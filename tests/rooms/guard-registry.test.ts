@@ -6,7 +6,7 @@ import { joinRaw, roomOf, until } from './harness.ts'
 import { type Stage, startStage } from './wheel-stage.ts'
 
 const JOIN_ACK_MS = 5_000
-const OPTIONS: Record<string, object> = { wheel: { game: 'summer' }, lobby: {} }
+const OPTIONS: Record<string, object> = { wheel: { game: 'summer' }, lobby: {}, inbox: {} }
 
 describe('guards of every room of the registry', () => {
   let stage: Stage

@@ -38,7 +38,11 @@ export type StageOptions = {
 
 /** Plenty for tests that are not about rates: the product's own numbers are tested where they matter. */
 const WIDE = { spin: { per_second: 1_000, burst: 1_000 }, since: { per_second: 1_000, burst: 1_000 } }
-const WIDE_LIMITS = { wheel: { messages_per_second: 1_000, drain_ms: 20 }, lobby: { drain_ms: 20 } }
+const WIDE_LIMITS = {
+  wheel: { messages_per_second: 1_000, drain_ms: 20 },
+  lobby: { drain_ms: 20 },
+  inbox: { drain_ms: 20 },
+}
 
 /** Starts everything on an empty, migrated database with one tenant called `demo`. */
 export async function startStage(options: StageOptions = {}) {
@@ -62,6 +66,7 @@ export async function startStage(options: StageOptions = {}) {
     const limits = {
       wheel: { ...WIDE_LIMITS.wheel, ...options.limits?.wheel },
       lobby: { ...WIDE_LIMITS.lobby, ...options.limits?.lobby },
+      inbox: { ...WIDE_LIMITS.inbox, ...options.limits?.inbox },
     }
     const crowds = makeCrowds()
     const deps = { app, auth, wheel, checkpoints, crowds, report, limits }
@@ -197,7 +202,7 @@ export async function startStage(options: StageOptions = {}) {
 
   async function settled(joined: SdkRoom<any, any>): Promise<WheelSdkRoom> {
     joined.reconnection.enabled = false
-    for (const type of ['spun', 'phase', 'notice']) joined.onMessage(type, () => {})
+    for (const type of ['spun', 'phase', 'notice', 'changed']) joined.onMessage(type, () => {})
     if (joined.state?.serverTime === undefined || joined.state.serverTime === 0) {
       await new Promise<void>((resolve) => joined.onStateChange.once(() => resolve()))
     }
@@ -226,6 +231,7 @@ export async function startStage(options: StageOptions = {}) {
 
   return {
     clock,
+    database_url: db.url,
     reports,
     tenants,
     aTenant,
