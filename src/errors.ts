@@ -68,6 +68,7 @@ export const ERRORS = {
   prize_locked: { status: 409, title: 'The prize is locked; unlock it first.' },
   prize_applied: { status: 409, title: 'The prize was used already.' },
   prize_expired: { status: 409, title: 'The prize has expired.' },
+  prize_held: { status: 409, title: 'The prize is held for another order.' },
   prize_not_applicable: { status: 409, title: 'The prize does not fit this order.' },
   item_out_of_stock: { status: 409, title: 'There is none of this item left.' },
   fulfilment_delivered: { status: 409, title: 'It was handed over already.' },

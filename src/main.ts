@@ -43,6 +43,7 @@ import { ledgerRoutes } from './ledger/routes.ts'
 import { colyseusLogger, type Log, makeLog } from './log.ts'
 import { NODE_HASH } from './node-hash.ts'
 import { prizeResource } from './prizes/definitions.ts'
+import { expiryTask } from './prizes/expiry.ts'
 import { walletRoutes } from './prizes/routes.ts'
 import { makeCheckpoints } from './proofs/checkpoints.ts'
 import { makeFairKeys } from './proofs/keys.ts'
@@ -125,7 +126,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   })
   await reseal(app, directory, log)
 
-  const tasks: Task[] = []
+  const tasks: Task[] = [expiryTask(app)]
   const jobs = makeJobs({ url, app, directory, tasks, report })
   steps.push({ name: 'jobs', stop: (deadline_ms) => jobs.stop(deadline_ms) })
 

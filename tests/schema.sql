@@ -754,28 +754,34 @@ table prize_applications (row-level security, forced)
   row_version integer not null default 1
   created_at timestamp with time zone not null
   updated_at timestamp with time zone not null
+  policy_version integer not null default 0
+  rolled_back_to character varying(16)
   CHECK (((currency)::text ~ '^[A-Z]{3}$'::text))
   CHECK (((final_minor + discount_minor) = order_minor))
   CHECK (((max_discount_minor IS NULL) OR (discount_minor <= max_discount_minor)))
   CHECK (((order_id)::text <> ''::text))
   CHECK (((rolled_back_at IS NULL) = (rolled_back_by IS NULL)))
+  CHECK (((rolled_back_at IS NULL) = (rolled_back_to IS NULL)))
+  CHECK (((rolled_back_to)::text = ANY ((ARRAY['unlocked'::character varying, 'expired'::character varying])::text[])))
   CHECK ((discount_minor >= 0))
   CHECK ((final_minor >= 0))
   CHECK ((jsonb_typeof(order_ref) = ANY (ARRAY['number'::text, 'string'::text])))
   CHECK ((length(facts_hash) = 64))
   CHECK ((max_discount_minor > 0))
   CHECK ((order_minor >= 0))
+  CHECK ((policy_version >= 0))
   FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
   FOREIGN KEY (tenant_id, transfer_id) REFERENCES ledger_transfers(tenant_id, id)
   PRIMARY KEY (tenant_id, id)
   UNIQUE (tenant_id, play_id, order_id)
   CREATE INDEX prize_applications_of_order ON public.prize_applications USING btree (tenant_id, order_id) WHERE (rolled_back_at IS NULL)
   CREATE UNIQUE INDEX prize_applications_standing ON public.prize_applications USING btree (tenant_id, play_id) WHERE (rolled_back_at IS NULL)
+  CREATE TRIGGER prize_applications_end BEFORE UPDATE ON public.prize_applications FOR EACH ROW EXECUTE FUNCTION prize_application_ends()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
-  grant update (rolled_back_at, rolled_back_by, rollback_reason, row_version, updated_at) to livedraw_app
+  grant update (rolled_back_at, rolled_back_by, rollback_reason, row_version, updated_at, rolled_back_to) to livedraw_app
 
 table prize_campaigns (row-level security, forced)
   id uuid not null
@@ -919,6 +925,47 @@ table prize_history (row-level security, forced)
   FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
   PRIMARY KEY (tenant_id, play_id, id)
   CREATE TRIGGER prize_history_is_final BEFORE DELETE OR UPDATE ON public.prize_history FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table prize_holds (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  play_id bigint not null
+  order_id character varying(128) not null
+  order_ref jsonb not null
+  held_by character varying(128) not null
+  held_until timestamp with time zone not null
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((order_id)::text <> ''::text))
+  CHECK ((held_until >= updated_at))
+  CHECK ((jsonb_typeof(order_ref) = ANY (ARRAY['number'::text, 'string'::text])))
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  PRIMARY KEY (tenant_id, play_id)
+  CREATE INDEX prize_holds_by_end ON public.prize_holds USING btree (tenant_id, held_until)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table prize_returns (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  application_id uuid not null
+  return_id character varying(128) not null
+  returned_minor bigint not null
+  discount_minor bigint not null
+  reason character varying(200) not null
+  returned_by character varying(128) not null
+  created_at timestamp with time zone not null
+  CHECK (((return_id)::text <> ''::text))
+  CHECK ((discount_minor >= 0))
+  CHECK ((returned_minor > 0))
+  FOREIGN KEY (tenant_id, application_id) REFERENCES prize_applications(tenant_id, id)
+  PRIMARY KEY (tenant_id, application_id, return_id)
+  CREATE TRIGGER prize_returns_are_final BEFORE DELETE OR UPDATE ON public.prize_returns FOR EACH ROW EXECUTE FUNCTION refuse_change()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
@@ -1156,10 +1203,26 @@ table tenants (row-level security, forced)
   PRIMARY KEY (id)
   UNIQUE (idp_issuer)
   UNIQUE (tenant_code)
+  CREATE TRIGGER tenants_keep_currency BEFORE UPDATE ON public.tenants FOR EACH ROW WHEN (((old.currency)::text IS DISTINCT FROM (new.currency)::text)) EXECUTE FUNCTION tenant_keeps_currency()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy directory_reads for select to the owner using (true)
   policy tenant_isolation for all to livedraw_app using ((id = app_tenant_id())) with check ((id = app_tenant_id()))
   grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table wallet_policies (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  version integer not null
+  policy jsonb not null
+  changed_by character varying(128) not null
+  created_at timestamp with time zone not null
+  CHECK ((version >= 1))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, version)
+  CREATE TRIGGER wallet_policies_are_final BEFORE DELETE OR UPDATE ON public.wallet_policies FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
   grant select to livedraw_auditor
 
 table wheel_games (row-level security, forced)
@@ -1675,6 +1738,18 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.prize_application_ends()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if old.rolled_back_at is not null then
+    raise exception 'an application is taken back once' using errcode = '23514';
+  end if;
+  return new;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.prize_begins()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1760,6 +1835,11 @@ begin
        where a.tenant_id = new.tenant_id and a.play_id = new.id and a.order_id = new.applied_to_order_id
          and a.rolled_back_at is null) then
     raise exception 'a prize is applied by an application that stands' using errcode = '23514';
+  end if;
+  if old.prize_status = 'applied' and exists (
+       select from prize_applications a
+       where a.tenant_id = new.tenant_id and a.play_id = new.id and a.rolled_back_at is null) then
+    raise exception 'a prize comes back when its application was taken back' using errcode = '23514';
   end if;
   insert into prize_history (tenant_id, play_id, from_status, to_status, moved_at, moved_by, why)
   values (new.tenant_id, new.id, old.prize_status, new.prize_status, new.updated_at,
@@ -1881,6 +1961,20 @@ $function$
 
   grant execute to livedraw_app
   grant execute to livedraw_auditor
+
+CREATE OR REPLACE FUNCTION public.tenant_keeps_currency()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (select from gamification_prizes p where p.tenant_id = new.id and p.deleted_at is null)
+     or exists (select from gamification_game_plays p where p.tenant_id = new.id and p.is_winner)
+     or exists (select from ledger_accounts a where a.tenant_id = new.id) then
+    raise exception 'the currency stays once amounts were written in it' using errcode = '23514';
+  end if;
+  return new;
+end $function$
+
 
 -- Sequences
 

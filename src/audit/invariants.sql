@@ -428,7 +428,7 @@ where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', '
 select p.proname
 from pg_proc p
 where p.pronamespace = 'public'::regnamespace and p.prosecdef
-  and (p.proname not in ('tenant_directory') or not coalesce(p.proconfig::text ~ 'search_path=', false));
+  and (p.proname not in ('tenant_directory', 'add_job', 'drop_job') or not coalesce(p.proconfig::text ~ 'search_path=', false));
 
 -- @I21 No view shows the application more than its policies do.
 select c.relname

@@ -6,7 +6,7 @@ import { LIST_QUERY, listOf } from '../http/resource.ts'
 import { type Route, route } from '../http/route.ts'
 import { appliedDetailsSchema } from '../prizes/discount.ts'
 import { decimalsOf } from '../prizes/money.ts'
-import { reason } from '../prizes/routes.ts'
+import { reason } from '../prizes/schemas.ts'
 import type { Directory } from '../tenants/directory.ts'
 import {
   CATEGORIES,
@@ -189,6 +189,7 @@ const WALLET_REFUSALS = [
   'prize_applied',
   'prize_expired',
   'prize_locked',
+  'prize_held',
   'prize_not_applicable',
   'obligation_conflict',
 ] as const

@@ -9,8 +9,9 @@ import { refuse } from '../errors.ts'
 import { conditionsSchema, type OrderFacts } from '../prizes/conditions.ts'
 import { appliedDetailsSchema } from '../prizes/discount.ts'
 import { amountOf, amountText, decimalsOf, kilometresText } from '../prizes/money.ts'
-import { loadApplication, loadPlay, loadTerms, type PlayRow } from '../prizes/store.ts'
-import { applyPrize, validatePrize } from '../prizes/wallet.ts'
+import { applyPrize, validatePrize } from '../prizes/redemption.ts'
+import { loadApplications } from '../prizes/redemption-store.ts'
+import { loadPlay, loadTerms, type PlayRow } from '../prizes/store.ts'
 import { type Cart, freeItem, type Priced, priced } from './menu.ts'
 import {
   countPlaced,
@@ -98,7 +99,7 @@ export async function placeOrder(tx: Tx, { user_id, order_id }: { user_id: strin
 
   const play = (await loadPlay(tx, play_id, user_id)) ?? refuse('not_found')
   await applyPrize(tx, { play_id, order_id: id, order: await factsOf(tx, play, user_id, order, order) })
-  const application = await loadApplication(tx, play_id, id)
+  const [application] = await loadApplications(tx, [play_id], id)
   const applied_details = appliedDetailsSchema.parse(application!.details)
   const { effect } = applied_details.calculation
   return orderView(

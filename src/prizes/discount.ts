@@ -174,6 +174,14 @@ const effectSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('draw'), pool: z.string().nullable() }),
 ])
 
+/** Where a prize came among those of its order: what the ones before it took is part of the other discounts. */
+const stackingSchema = z.strictObject({
+  /** Of the tenant's policy that was followed; 0 is the defaults. */
+  policy_version: z.int().min(0),
+  position: z.int().min(1),
+  placed: z.array(z.strictObject({ play_id: z.int(), discount_amount: decimal })),
+})
+
 /**
  * `applied_details` as it is stored: the three members of the seed, and how they came about (S2-10). Texts and
  * integers only, so that it is canonical JSON. `decimals` stands in it, so that a later change of a currency does not
@@ -193,6 +201,7 @@ export const appliedDetailsSchema = z.strictObject({
     amount_before: decimal,
     steps: z.array(stepSchema).max(3),
     effect: effectSchema,
+    stacking: stackingSchema.optional(),
   }),
 })
 
@@ -386,7 +395,7 @@ export function recompute(details: unknown): Recomputed {
   }
   expect('discount_amount', stated.discount_amount, running_minor)
   expect('final_amount', stated.final_amount, before_minor - running_minor)
-  faults.push(...effectFaults(calculation, running_minor))
+  faults.push(...effectFaults(calculation, running_minor), ...stackingFaults(calculation))
   return {
     discount_amount: amountText(running_minor, decimals),
     final_amount: amountText(before_minor - running_minor, decimals),
@@ -412,6 +421,18 @@ function startOf(
   const base_minor = step.on === 'initial' ? order_minor : before_minor
   if (step.of !== amountText(base_minor, decimals)) faults.push('calculation.steps[0].of')
   return percentageOf(base_minor, stated ?? 0n)
+}
+
+/** What the prizes before took is within the other discounts, but for an order that has shrunk to what they took. */
+function stackingFaults({ stacking, other_discount_amount, order_amount, decimals }: Calculation): string[] {
+  if (stacking === undefined) return []
+  const { position, placed } = stacking
+  const minor = (text: string) => amountOf(text, decimals) ?? 0n
+  const taken_minor = placed.reduce((sum, each) => sum + minor(each.discount_amount), 0n)
+  const holds =
+    position === placed.length + 1 &&
+    (taken_minor <= minor(other_discount_amount) || other_discount_amount === order_amount)
+  return holds ? [] : ['calculation.stacking']
 }
 
 function effectFaults({ effect, decimals, value, currency }: Calculation, discount_minor: bigint): string[] {

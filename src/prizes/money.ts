@@ -116,3 +116,8 @@ export function percentageOf(base_minor: bigint, share_bps: bigint): bigint {
 export function least(first: bigint, ...others: bigint[]): bigint {
   return others.reduce((low, each) => (each < low ? each : low), first)
 }
+
+/** The part of an amount that goes with `part` of `whole`, rounded half up. `whole` is above 0. */
+export function shareOf(amount_minor: bigint, part_minor: bigint, whole_minor: bigint): bigint {
+  return (2n * amount_minor * part_minor + whole_minor) / (2n * whole_minor)
+}

@@ -4,31 +4,13 @@ import { refuse } from '../errors.ts'
 import { addressKey } from '../http/limits.ts'
 import { type Route, route } from '../http/route.ts'
 import { makeCodeMisses } from './code-misses.ts'
-import { orderFactsFields } from './conditions.ts'
-import {
-  applyPrize,
-  countMyPrizes,
-  findByCode,
-  readMyPrizes,
-  STATUS_FILTERS,
-  unlockPrize,
-  validatePrize,
-} from './wallet.ts'
+import { redemptionRoutes } from './redemption-routes.ts'
+import { play, reason, TIME } from './schemas.ts'
+import { countMyPrizes, findByCode, readMyPrizes, STATUS_FILTERS, unlockPrize } from './wallet.ts'
 
 const TAGS = ['Prize wallet']
 const PATH = '/api/v1/gamification'
 const PER_PAGE_MAX = 100
-
-const TIME = 'YYYY-MM-DD HH:MM:SS, UTC'
-/** One reason as every answer about a prize shows it. */
-export const reason = z.strictObject({
-  code: z.string(),
-  message: z.string(),
-  required: z.any(),
-  actual: z.any(),
-  missing: z.any(),
-  valid_from: z.string().nullable().meta({ description: TIME }),
-})
 
 const prize = z.strictObject({
   id: z.int(),
@@ -119,127 +101,6 @@ const unlocked = z
     },
   })
 
-const orderId = z
-  .union([z.int().min(0), z.string().min(1).max(128)])
-  .meta({ description: 'The shop\'s own id. 456 and "456" are the same order.' })
-const order = {
-  ...orderFactsFields,
-  customer_order_count: z
-    .int()
-    .min(0)
-    .nullish()
-    .meta({ description: 'Orders that the customer completed before this one; from the service only.' }),
-}
-
-const applyBody = z
-  .strictObject({ order_id: orderId, ...order })
-  .meta({ id: 'PrizeApply', example: { order_id: 456, order_amount: 75.5, order_type: 'delivery' } })
-
-const applied = z
-  .strictObject({
-    success: z.literal(true),
-    message: z.string(),
-    data: z.strictObject({
-      prize_status: z.literal('applied'),
-      applied_at: z.string(),
-      applied_to_order_id: z.union([z.int(), z.string()]),
-      applied_details: z.strictObject({
-        discount_amount: z.string(),
-        final_amount: z.string(),
-        application_type: z.string(),
-        effect: z.record(z.string(), z.any()).optional().meta({
-          description:
-            'What a prize that is no discount does: the free delivery, the free item, what was paid.',
-        }),
-      }),
-    }),
-  })
-  .meta({
-    example: {
-      success: true,
-      message: 'Prize applied successfully!',
-      data: {
-        prize_status: 'applied',
-        applied_at: '2026-02-26 10:40:00',
-        applied_to_order_id: 456,
-        applied_details: {
-          discount_amount: '7.55',
-          final_amount: '67.95',
-          application_type: 'discount_percentage',
-        },
-      },
-    },
-  })
-
-const SECONDS = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/
-const validateBody = z
-  .strictObject({
-    order_id: orderId.nullish(),
-    at: z
-      .union([z.iso.datetime(), z.string().regex(SECONDS, TIME)])
-      .refine((text) => !Number.isNaN(instantOf(text).getTime()), TIME)
-      .nullish()
-      .meta({ description: `Another time than now: ISO 8601, or ${TIME}.` }),
-    ...order,
-  })
-  .meta({
-    id: 'PrizeValidate',
-    example: {
-      order_amount: 45,
-      order_type: 'delivery',
-      delivery_distance_km: 5.2,
-      payment_method: 'card',
-      cart_items: [
-        { id: 1, category_id: 2, price: 15 },
-        { id: 3, category_id: 2, price: 30 },
-      ],
-    },
-  })
-
-const validated = z
-  .strictObject({
-    success: z.literal(true),
-    data: z.strictObject({
-      valid: z.boolean(),
-      reasons: z.array(reason),
-      discount_amount: z.string().nullable(),
-      final_amount: z.string().nullable(),
-      application_type: z.string().nullable(),
-    }),
-  })
-  .meta({
-    example: {
-      success: true,
-      data: {
-        valid: false,
-        reasons: [
-          {
-            code: 'min_order_amount',
-            message: 'The order is short by 5.00.',
-            required: '50.00',
-            actual: '45.00',
-            missing: '5.00',
-            valid_from: null,
-          },
-        ],
-        discount_amount: null,
-        final_amount: null,
-        application_type: 'discount_percentage',
-      },
-    },
-  })
-
-function instantOf(text: string): Date {
-  return new Date(SECONDS.test(text) ? `${text.replace(' ', 'T')}Z` : text)
-}
-
-/** Fifteen digits are exact as a JSON number; what is no such id names nothing and gets the 404 of one that is not there. */
-const play = z.strictObject({
-  play_id: z
-    .string()
-    .regex(/^[1-9]\d{0,14}$/)
-    .meta({ example: '123' }),
-})
 const whole = (max: number) =>
   z
     .string()
@@ -312,49 +173,6 @@ export function walletRoutes(): Route[] {
       refusals: ['not_found', 'prize_not_won', 'prize_applied', 'prize_expired'],
       run: ({ run, params }) => run(unlockPrize, { play_id: Number(params.play_id) }),
     }),
-    route({
-      method: 'post',
-      path: `${PATH}/validate/{play_id}`,
-      summary: 'Can this prize be applied to an order',
-      description: 'Changes nothing. Every reason at once, with what is missing and from when it is valid.',
-      tags: TAGS,
-      roles: ['player', 'service'],
-      params: play,
-      body: validateBody,
-      answer: validated,
-      refusals: ['not_found', 'forbidden'],
-      run({ run, params, body: { order_id, at, ...facts } }) {
-        return run(validatePrize, {
-          play_id: Number(params.play_id),
-          order_id: order_id ?? null,
-          at: at == null ? null : instantOf(at),
-          order: facts,
-        })
-      },
-    }),
-    route({
-      method: 'post',
-      path: `${PATH}/apply/{play_id}`,
-      summary: 'Apply a prize to an order',
-      description:
-        "By the tenant's service, which states the order. Once per prize and order, whatever the keys: the same order with the same facts is answered as it was first.",
-      tags: TAGS,
-      roles: ['service'],
-      once: 'required',
-      params: play,
-      body: applyBody,
-      answer: applied,
-      refusals: [
-        'not_found',
-        'prize_not_won',
-        'prize_applied',
-        'prize_expired',
-        'prize_locked',
-        'prize_not_applicable',
-        'obligation_conflict',
-      ],
-      run: ({ run, params, body: { order_id, ...facts } }) =>
-        run(applyPrize, { play_id: Number(params.play_id), order_id, order: facts }),
-    }),
+    ...redemptionRoutes(),
   ]
 }

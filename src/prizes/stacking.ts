@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { type Facts, type Prize, type Reason, reason, whyNotApply } from './conditions.ts'
 import { type Discount, discountFor } from './discount.ts'
-import { least } from './money.ts'
+import { amountText, decimalsOf, least } from './money.ts'
 
 /** As many prizes as one order can be sent with: beyond it nobody reads the explanation. */
 export const PRIZES_SENT_MAX = 30
@@ -67,7 +67,7 @@ export type Stacked = {
 type Running = {
   facts: Facts
   /** Prizes on the order so far, earlier requests included. */
-  placed: { play_id: number; category: string }[]
+  placed: Pick<Placed, 'play_id' | 'category' | 'discount_minor'>[]
   applied: AppliedStep[]
 }
 
@@ -82,12 +82,12 @@ type Running = {
  */
 export function stack(
   candidates: readonly Candidate[],
-  given: { facts: Facts; placed?: readonly Placed[]; policy: StackingPolicy },
+  given: { facts: Facts; placed?: readonly Placed[]; policy: StackingPolicy; policy_version?: number },
   now: Date,
   time_zone: string,
 ): Stacked {
   if (candidates.length > PRIZES_SENT_MAX) throw new RangeError(`more than ${PRIZES_SENT_MAX} prizes`)
-  const { policy, placed = [] } = given
+  const { policy, policy_version = 0, placed = [] } = given
   const before_minor = placed.reduce((sum, { discount_minor }) => sum + discount_minor, 0n)
   const facts: Facts = {
     ...given.facts,
@@ -106,6 +106,7 @@ export function stack(
     const reasons = tryNext(candidate, running, policy, now, time_zone)
     if (reasons.length > 0) refused.push({ play_id: candidate.play_id, reasons })
   }
+  for (const step of running.applied) explain(step, running, policy_version)
 
   if (policy.mode === 'all_or_nothing' && refused.length > 0)
     return nothingOf(running.applied, refused, facts)
@@ -115,6 +116,20 @@ export function stack(
     discount_minor: running.applied.reduce((sum, { discount_minor }) => sum + discount_minor, 0n),
     final_minor: leftOf(running.facts),
   }
+}
+
+/** Writes into the trace of a step which prizes came before it, and what they took. */
+function explain(
+  { position, discount }: AppliedStep,
+  { facts, placed }: Running,
+  policy_version: number,
+): void {
+  const decimals = decimalsOf(facts.currency)
+  const before = placed.slice(0, position - 1).map(({ play_id, discount_minor }) => ({
+    play_id,
+    discount_amount: amountText(discount_minor, decimals),
+  }))
+  discount.details.calculation.stacking = { policy_version, position, placed: before }
 }
 
 function leftOf({ order_minor, other_discount_minor }: Facts): bigint | null {
@@ -168,7 +183,7 @@ function tryNext(
     after_minor: final_minor,
     discount,
   })
-  placed.push({ play_id, category })
+  placed.push({ play_id, category, discount_minor })
   const delivery_fee_minor = discount.effect.kind === 'free_delivery' ? 0n : facts.delivery_fee_minor
   running.facts = {
     ...facts,

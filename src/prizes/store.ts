@@ -1,4 +1,4 @@
-/** Statements over prize definitions, and over the wallet. */
+/** Statements over prize definitions, and over the plays of a wallet. */
 import type { Tx } from '../db/tx.ts'
 
 /**
@@ -25,11 +25,16 @@ export async function isPrizeInUse(tx: Tx, id: number): Promise<boolean> {
   return row!.used
 }
 
-/** What amounts and hours of this tenant mean. */
-export type Terms = { currency: string; time_zone: string }
+/** What amounts and hours of this tenant mean, and its newest wallet policy as it is stored: null and 0 without any. */
+export type TermsRow = { currency: string; time_zone: string; policy: unknown; policy_version: number }
 
-export async function loadTerms(tx: Tx): Promise<Terms> {
-  const row = await tx.one<Terms>('select currency, time_zone from tenants', [], 'load_terms')
+export async function loadTerms(tx: Tx): Promise<TermsRow> {
+  const row = await tx.one<TermsRow>(
+    `select t.currency, t.time_zone, p.policy, coalesce(p.version, 0) as policy_version
+     from tenants t left join lateral (select version, policy from wallet_policies order by version desc limit 1) p on true`,
+    [],
+    'load_terms',
+  )
   return row!
 }
 
@@ -48,10 +53,26 @@ export type PlayRow = {
   expires_at: Date | null
   grace_hours: number
   created_at: Date
+  applied_at: Date | null
+  /** The order's id as text. */
+  applied_to_order_id: string | null
+  /** What binds the prize, lapsed holds included: the rules compare the time. */
+  restraints: RestraintRow[]
+}
+
+/** A hold, or the escrow of a deal, as JSON: `until` is text, null without an end; `order_id` is of holds. */
+export type RestraintRow = {
+  kind: 'hold' | 'gift' | 'trade' | 'listing'
+  order_id: string | null
+  until: string | null
 }
 
 const PLAY = `p.id, p.uuid, p.user_id, g.game_name, g.game_type, p.is_winner, p.prize_code, p.prize_status, p.prize_snapshot,
-  p.unlocked_at, p.expires_at, p.grace_hours, p.created_at`
+  p.unlocked_at, p.expires_at, p.grace_hours, p.created_at, p.applied_at, p.applied_to_order_id,
+  (select coalesce(json_agg(r), '[]') from (
+     select 'hold' as kind, h.order_id, h.held_until as until from prize_holds h where h.play_id = p.id
+     union all select p.escrow_kind, null, p.escrow_until where p.escrow_id is not null
+   ) r) as restraints`
 
 /** What a prize is at $2, whether or not the sweep has been there: the rule of isPastDeadline. */
 const STATUS_NOW = `case when p.prize_status in ('locked', 'unlocked') and p.expires_at + make_interval(hours => p.grace_hours) < $2
@@ -132,22 +153,36 @@ export function loadPlay(tx: Tx, id: number, user_id: string | null) {
   )
 }
 
-/** The same, locked until the end of the transaction. */
-export function lockPlay(tx: Tx, id: number, user_id: string | null) {
-  return tx.one<PlayRow>(
+/** Plays by their ids, of this user or with null of anybody, in the order of the ids. */
+export function loadPlays(tx: Tx, ids: readonly number[], user_id: string | null) {
+  return tx.rows<PlayRow>(
     `select ${PLAY} from gamification_game_plays p join gamification_games g on g.id = p.game_id
-     where p.id = $1 and ($2::text is null or p.user_id = $2) for no key update of p`,
-    [id, user_id],
-    'lock_play',
+     where p.id = any($1) and ($2::text is null or p.user_id = $2) order by p.id`,
+    [ids, user_id],
+    'load_plays',
   )
 }
 
-/** The prize with a code as it is stored, of this user or with null of anybody. */
-export function loadPlayByCode(tx: Tx, prize_code: string, user_id: string | null) {
+/**
+ * Locks plays until the end of the transaction, in the order of their ids. They are read after it, by a statement of
+ * its own: one that waited for the lock would still see the holds of before.
+ */
+export async function lockPlays(tx: Tx, ids: readonly number[], user_id: string | null): Promise<void> {
+  await tx.rows(
+    `select id from gamification_game_plays
+     where id = any($1) and ($2::text is null or user_id = $2) order by id for no key update`,
+    [ids, user_id],
+    'lock_plays',
+  )
+}
+
+/** The prize with one of these codes as they are stored, the longest first, of this user or with null of anybody. */
+export function loadPlayByCode(tx: Tx, prize_codes: readonly string[], user_id: string | null) {
   return tx.one<PlayRow>(
     `select ${PLAY} from gamification_game_plays p join gamification_games g on g.id = p.game_id
-     where p.prize_code = $1 and ($2::text is null or p.user_id = $2)`,
-    [prize_code, user_id],
+     where p.prize_code = any($1) and ($2::text is null or p.user_id = $2)
+     order by length(p.prize_code) desc limit 1`,
+    [prize_codes, user_id],
     'load_play_by_code',
   )
 }
@@ -171,97 +206,4 @@ export async function unlockPlay(tx: Tx, id: number): Promise<Date> {
     'unlock_play',
   )
   return row!.unlocked_at
-}
-
-/** Applications to one order follow one another: stacking counts what stands. Comes before the lock of the play. */
-export async function lockOrder(tx: Tx, order_id: string): Promise<void> {
-  await tx.rows(
-    `select pg_advisory_xact_lock(hashtextextended(concat_ws(E'\\n', 'order', app_tenant_id(), $1::text), 0))`,
-    [order_id],
-    'lock_order',
-  )
-}
-
-export type ApplicationRow = {
-  id: string
-  play_id: number
-  order_ref: number | string
-  discount_minor: number
-  details: Record<string, any>
-  facts_hash: string
-  applied_at: Date
-  rolled_back_at: Date | null
-}
-
-/** The application of a play to an order, taken back or not. */
-export function loadApplication(tx: Tx, play_id: number, order_id: string) {
-  return tx.one<ApplicationRow>(
-    `select id, play_id, order_ref, discount_minor, details, facts_hash, applied_at, rolled_back_at
-     from prize_applications where play_id = $1 and order_id = $2`,
-    [play_id, order_id],
-    'load_application',
-  )
-}
-
-/** What stands on an order, in the order in which it was applied. */
-export function loadStanding(tx: Tx, order_id: string) {
-  return tx.rows<ApplicationRow>(
-    `select id, play_id, order_ref, discount_minor, details, facts_hash, applied_at, rolled_back_at
-     from prize_applications where order_id = $1 and rolled_back_at is null order by applied_at, id`,
-    [order_id],
-    'load_standing',
-  )
-}
-
-/** Amounts in minor units, as text: they are bigint on both sides. */
-export type ApplicationRecord = {
-  id: string
-  play_id: number
-  order_id: string
-  order_ref: number | string
-  order_minor: string
-  discount_minor: string
-  final_minor: string
-  max_discount_minor: string | null
-  currency: string
-  facts_hash: string
-  details: unknown
-  transfer_id: string | null
-}
-
-export async function insertApplication(tx: Tx, record: ApplicationRecord): Promise<void> {
-  await tx.rows(
-    `insert into prize_applications (id, play_id, order_id, order_ref, order_minor, discount_minor, final_minor, max_discount_minor,
-       currency, facts_hash, details, transfer_id, applied_by, applied_at, created_at, updated_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $14)`,
-    [
-      record.id,
-      record.play_id,
-      record.order_id,
-      JSON.stringify(record.order_ref),
-      record.order_minor,
-      record.discount_minor,
-      record.final_minor,
-      record.max_discount_minor,
-      record.currency,
-      record.facts_hash,
-      JSON.stringify(record.details),
-      record.transfer_id,
-      tx.actor.userId,
-      tx.now,
-    ],
-    'insert_application',
-  )
-}
-
-/** Marks a play as applied, after its application was inserted. */
-export async function applyPlay(tx: Tx, id: number, order_id: string, details: unknown): Promise<void> {
-  await tx.rows(
-    `update gamification_game_plays
-     set prize_status = 'applied', applied_at = greatest(unlocked_at, $2), applied_to_order_id = $3, applied_details = $4,
-         updated_at = $2, row_version = row_version + 1
-     where id = $1`,
-    [id, tx.now, order_id, JSON.stringify(details)],
-    'apply_play',
-  )
 }

@@ -117,7 +117,7 @@ const PLANTS: Plant[] = [
   {
     check: 'I11',
     says: 'An applied prize has',
-    sql: `update prize_applications set rolled_back_at = now(), rolled_back_by = 'mallory'`,
+    sql: `update prize_applications set rolled_back_at = now(), rolled_back_by = 'mallory', rolled_back_to = 'unlocked'`,
   },
   {
     check: 'I11',

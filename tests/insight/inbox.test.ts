@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { readInvariants } from '../../src/audit/blocks.ts'
 import { notify, purgeNotifications, readMarks } from '../../src/insight/inbox.ts'
-import { applyPrize, countMyPrizes, readMyPrizes, unlockPrize } from '../../src/prizes/wallet.ts'
+import { applyPrize } from '../../src/prizes/redemption.ts'
+import { countMyPrizes, readMyPrizes, unlockPrize } from '../../src/prizes/wallet.ts'
 import { type Stage, startStage } from '../games/kit.ts'
 import { type Shop, startShop } from '../prizes/kit.ts'
 

@@ -29,6 +29,10 @@ export type Shop = Product & {
   unlock(user: string, play_id: number): Promise<Answer>
   apply(play_id: unknown, json: unknown, key?: string): Promise<Answer>
   validate(play_id: unknown, json: unknown, token?: string): Promise<Answer>
+  /** A POST of the service to `gamification/<path>`, under a key of its own. */
+  serve(path: string, json: unknown, key?: string): Promise<Answer>
+  /** Puts a wallet policy in force, whatever was there. */
+  policy(policy: Record<string, unknown>): Promise<Answer>
   list(user: string, query?: string): Promise<Answer>
   row(play_id: number): Promise<Record<string, any>>
 }
@@ -88,11 +92,18 @@ export async function startShop(): Promise<Shop> {
     },
     unlock: async (user, play_id) =>
       http.ask('POST', `/api/v1/gamification/unlock/${play_id}`, { token: await shop.player(user) }),
-    apply: (play_id, json, key = `apply-${++count}`) =>
-      http.ask('POST', `/api/v1/gamification/apply/${play_id}`, {
+    apply: (play_id, json, key) => shop.serve(`apply/${play_id}`, json, key),
+    serve: (path, json, key = `serve-${++count}`) =>
+      http.ask('POST', `/api/v1/gamification/${path}`, {
         token: service,
         json,
         headers: { 'idempotency-key': key },
+      }),
+    policy: (policy) =>
+      http.ask('PUT', '/api/v1/wallet-policy', {
+        token: operator,
+        json: policy,
+        headers: { 'if-match': '*' },
       }),
     validate: (play_id, json, token = service) =>
       http.ask('POST', `/api/v1/gamification/validate/${play_id}`, { token, json }),

@@ -1,0 +1,508 @@
+/** What a shop asks of the wallet over HTTP: validate, hold, apply, roll back, one prize or several on an order. */
+import { z } from 'zod'
+import type { ErrorCode } from '../errors.ts'
+import { LIST_QUERY, listOf } from '../http/resource.ts'
+import { type Route, route } from '../http/route.ts'
+import { orderFactsFields } from './conditions.ts'
+import { holdPrize, releasePrize } from './hold.ts'
+import {
+  changePolicy,
+  listPolicies,
+  POLICY_DEFAULT,
+  readPolicy,
+  VERSION_MAX,
+  walletPolicySchema,
+} from './policy.ts'
+import { applyPrize, applyPrizes, validatePrize, validatePrizes } from './redemption.ts'
+import { rollbackPrize } from './rollback.ts'
+import { orderId, play, reason, TIME } from './schemas.ts'
+import { PRIZES_SENT_MAX } from './stacking.ts'
+
+const TAGS = ['Prize wallet']
+const PATH = '/api/v1/gamification'
+/** What a prize can be that no order changes. */
+const STATES: readonly ErrorCode[] = [
+  'prize_not_won',
+  'prize_applied',
+  'prize_expired',
+  'prize_locked',
+  'prize_held',
+]
+
+const order = {
+  ...orderFactsFields,
+  customer_order_count: z
+    .int()
+    .min(0)
+    .nullish()
+    .meta({ description: 'Orders that the customer completed before this one; from the service only.' }),
+}
+
+const effect = z.record(z.string(), z.any()).meta({
+  description: 'What a prize that is no discount does: the free delivery, the free item, what was paid.',
+})
+
+const applyBody = z
+  .strictObject({ order_id: orderId, ...order })
+  .meta({ id: 'PrizeApply', example: { order_id: 456, order_amount: 75.5, order_type: 'delivery' } })
+
+const applied = z
+  .strictObject({
+    success: z.literal(true),
+    message: z.string(),
+    data: z.strictObject({
+      prize_status: z.literal('applied'),
+      applied_at: z.string(),
+      applied_to_order_id: z.union([z.int(), z.string()]),
+      applied_details: z.strictObject({
+        discount_amount: z.string(),
+        final_amount: z.string(),
+        application_type: z.string(),
+        effect: effect.optional(),
+        stacking: z.record(z.string(), z.any()).optional().meta({
+          description: 'With other prizes on the order: its position, and what those before it took.',
+        }),
+      }),
+    }),
+  })
+  .meta({
+    example: {
+      success: true,
+      message: 'Prize applied successfully!',
+      data: {
+        prize_status: 'applied',
+        applied_at: '2026-02-26 10:40:00',
+        applied_to_order_id: 456,
+        applied_details: {
+          discount_amount: '7.55',
+          final_amount: '67.95',
+          application_type: 'discount_percentage',
+        },
+      },
+    },
+  })
+
+const SECONDS = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/
+const validateBody = z
+  .strictObject({
+    order_id: orderId.nullish(),
+    at: z
+      .union([z.iso.datetime(), z.string().regex(SECONDS, TIME)])
+      .refine((text) => !Number.isNaN(instantOf(text).getTime()), TIME)
+      .nullish()
+      .meta({ description: `Another time than now: ISO 8601, or ${TIME}.` }),
+    ...order,
+  })
+  .meta({
+    id: 'PrizeValidate',
+    example: {
+      order_amount: 45,
+      order_type: 'delivery',
+      delivery_distance_km: 5.2,
+      payment_method: 'card',
+      cart_items: [
+        { id: 1, category_id: 2, price: 15 },
+        { id: 3, category_id: 2, price: 30 },
+      ],
+    },
+  })
+
+const validated = z
+  .strictObject({
+    success: z.literal(true),
+    data: z.strictObject({
+      valid: z.boolean(),
+      reasons: z.array(reason),
+      discount_amount: z.string().nullable(),
+      final_amount: z.string().nullable(),
+      application_type: z.string().nullable(),
+    }),
+  })
+  .meta({
+    example: {
+      success: true,
+      data: {
+        valid: false,
+        reasons: [
+          {
+            code: 'min_order_amount',
+            message: 'The order is short by 5.00.',
+            required: '50.00',
+            actual: '45.00',
+            missing: '5.00',
+            valid_from: null,
+          },
+        ],
+        discount_amount: null,
+        final_amount: null,
+        application_type: 'discount_percentage',
+      },
+    },
+  })
+
+function instantOf(text: string): Date {
+  return new Date(SECONDS.test(text) ? `${text.replace(' ', 'T')}Z` : text)
+}
+
+// --- Several prizes on one order ----------------------------------------------------------------------------------
+
+const playIds = z
+  .array(z.int().min(1).max(999_999_999_999_999))
+  .min(1)
+  .max(PRIZES_SENT_MAX)
+  .refine((ids) => new Set(ids).size === ids.length, 'A prize stands twice.')
+
+const step = z.strictObject({
+  play_id: z.int(),
+  position: z.int(),
+  application_type: z.string(),
+  amount_before: z.string(),
+  discount_amount: z.string(),
+  amount_after: z.string(),
+  effect,
+})
+const refusedPrize = z.strictObject({ play_id: z.int(), reasons: z.array(reason) })
+const sum = {
+  policy_version: z.int().meta({ description: 'Of the wallet policy; 0 is the defaults.' }),
+  applied: z.array(step),
+  refused: z.array(refusedPrize),
+  order_amount: z.string().nullable(),
+  discount_amount: z.string(),
+  final_amount: z.string().nullable(),
+}
+const sumExample = {
+  policy_version: 2,
+  applied: [
+    {
+      play_id: 123,
+      position: 1,
+      application_type: 'discount_percentage',
+      amount_before: '100.00',
+      discount_amount: '10.00',
+      amount_after: '90.00',
+      effect: { kind: 'order_discount', amount: '10.00' },
+    },
+    {
+      play_id: 124,
+      position: 2,
+      application_type: 'discount_fixed',
+      amount_before: '90.00',
+      discount_amount: '5.00',
+      amount_after: '85.00',
+      effect: { kind: 'order_discount', amount: '5.00' },
+    },
+  ],
+  refused: [],
+  order_amount: '100.00',
+  discount_amount: '15.00',
+  final_amount: '85.00',
+}
+
+const { at, ...validateFields } = validateBody.shape
+const validateMany = z
+  .strictObject({ play_ids: playIds, at, ...validateFields })
+  .meta({ id: 'PrizesValidate', example: { play_ids: [123, 124], order_amount: 100 } })
+const validatedMany = z
+  .strictObject({ success: z.literal(true), data: z.strictObject({ valid: z.boolean(), ...sum }) })
+  .meta({ example: { success: true, data: { valid: true, ...sumExample } } })
+
+const applyMany = z
+  .strictObject({ order_id: orderId, play_ids: playIds, ...order })
+  .meta({ id: 'PrizesApply', example: { order_id: 456, play_ids: [123, 124], order_amount: 100 } })
+const appliedMany = z
+  .strictObject({
+    success: z.literal(true),
+    message: z.string(),
+    data: z.strictObject({ applied_to_order_id: z.union([z.int(), z.string()]), ...sum }),
+  })
+  .meta({
+    example: {
+      success: true,
+      message: 'Prizes applied successfully!',
+      data: { applied_to_order_id: 456, ...sumExample },
+    },
+  })
+
+// --- Hold and roll back -------------------------------------------------------------------------------------------
+
+const holdBody = z
+  .strictObject({
+    order_id: orderId,
+    minutes: z
+      .int()
+      .min(1)
+      .nullish()
+      .meta({ description: "At most what the tenant's policy allows, which is the default." }),
+  })
+  .meta({ id: 'PrizeHold', example: { order_id: 456 } })
+const held = z
+  .strictObject({
+    success: z.literal(true),
+    message: z.string(),
+    data: z.strictObject({
+      prize_status: z.literal('unlocked'),
+      held_for_order_id: z.union([z.int(), z.string()]),
+      held_until: z.string().meta({ description: TIME }),
+    }),
+  })
+  .meta({
+    example: {
+      success: true,
+      message: 'Prize held successfully!',
+      data: { prize_status: 'unlocked', held_for_order_id: 456, held_until: '2026-02-26 10:50:00' },
+    },
+  })
+const released = z
+  .strictObject({
+    success: z.literal(true),
+    message: z.string(),
+    data: z.strictObject({ released_by_order_id: z.union([z.int(), z.string()]) }),
+  })
+  .meta({
+    example: { success: true, message: 'The prize is free again.', data: { released_by_order_id: 456 } },
+  })
+
+const rollbackBody = z
+  .strictObject({
+    order_id: orderId,
+    reason: z.string().trim().min(1).max(150),
+    return_id: orderId.optional().meta({
+      description: "The shop's own id of a return of a part of the order; with returned_amount.",
+    }),
+    returned_amount: orderFactsFields.order_amount.unwrap().unwrap().optional().meta({
+      description: 'What the returned goods had cost, before discounts.',
+    }),
+  })
+  .refine(
+    ({ return_id, returned_amount }) => (return_id === undefined) === (returned_amount === undefined),
+    'return_id and returned_amount stand together.',
+  )
+  .meta({ id: 'PrizeRollback', example: { order_id: 456, reason: 'The customer cancelled.' } })
+const rolledBack = z
+  .strictObject({
+    success: z.literal(true),
+    message: z.string(),
+    data: z.strictObject({
+      prize_status: z.enum(['applied', 'unlocked', 'expired']),
+      order_id: z.union([z.int(), z.string()]),
+      rolled_back_at: z
+        .string()
+        .nullable()
+        .meta({ description: `${TIME}; null while a part of the order stands.` }),
+      discount_returned: z.string().meta({ description: 'The part of the discount that falls away now.' }),
+      discount_kept: z.string(),
+      undone: effect.nullable().meta({ description: 'What the shop takes off the order again.' }),
+    }),
+  })
+  .meta({
+    example: {
+      success: true,
+      message: 'Prize rolled back successfully!',
+      data: {
+        prize_status: 'unlocked',
+        order_id: 456,
+        rolled_back_at: '2026-02-26 11:00:00',
+        discount_returned: '7.55',
+        discount_kept: '0.00',
+        undone: null,
+      },
+    },
+  })
+
+// --- The policy ---------------------------------------------------------------------------------------------------
+
+const policyExample = {
+  ...POLICY_DEFAULT,
+  stacking: { ...POLICY_DEFAULT.stacking, prizes_per_order_max: 3, exclusive: ['free_item'] },
+}
+const policyBody = walletPolicySchema.meta({ id: 'WalletPolicyChange', example: policyExample })
+const policy = z
+  .strictObject({
+    ...walletPolicySchema.shape,
+    row_version: z.int().meta({ description: '0 are the defaults, which nobody has chosen.' }),
+    changed_by: z.string().nullable(),
+    created_at: z.iso.datetime().nullable(),
+  })
+  .meta({
+    id: 'WalletPolicy',
+    example: {
+      ...policyExample,
+      row_version: 2,
+      changed_by: 'olivia',
+      created_at: '2026-01-01T00:00:00.000Z',
+    },
+  })
+const etag = ({ row_version }: { row_version: number }) => ({ ETag: `"${row_version}"` })
+
+/** `/api/v1/gamification/…` for shops, and `/api/v1/wallet-policy`. */
+export function redemptionRoutes(): Route[] {
+  return [
+    route({
+      method: 'post',
+      path: `${PATH}/validate/{play_id}`,
+      summary: 'Can this prize be applied to an order',
+      description: 'Changes nothing. Every reason at once, with what is missing and from when it is valid.',
+      tags: TAGS,
+      roles: ['player', 'service'],
+      params: play,
+      body: validateBody,
+      answer: validated,
+      refusals: ['not_found', 'forbidden'],
+      run({ run, params, body: { order_id, at, ...facts } }) {
+        return run(validatePrize, {
+          play_id: Number(params.play_id),
+          order_id: order_id ?? null,
+          at: at == null ? null : instantOf(at),
+          order: facts,
+        })
+      },
+    }),
+    route({
+      method: 'post',
+      path: `${PATH}/apply/{play_id}`,
+      summary: 'Apply a prize to an order',
+      description:
+        "By the tenant's service, which states the order. Once per prize and order, whatever the keys: the same order with the same facts is answered as it was first.",
+      tags: TAGS,
+      roles: ['service'],
+      once: 'required',
+      params: play,
+      body: applyBody,
+      answer: applied,
+      refusals: ['not_found', ...STATES, 'prize_not_applicable', 'obligation_conflict', 'item_out_of_stock'],
+      run: ({ run, params, body: { order_id, ...facts } }) =>
+        run(applyPrize, { play_id: Number(params.play_id), order_id, order: facts }),
+    }),
+    route({
+      method: 'post',
+      path: `${PATH}/validate`,
+      summary: 'Can these prizes be applied to an order together',
+      description:
+        "Changes nothing. By the tenant's wallet policy: which of them fit, in which order, and what each takes.",
+      tags: TAGS,
+      roles: ['player', 'service'],
+      body: validateMany,
+      answer: validatedMany,
+      refusals: ['not_found', 'forbidden'],
+      run: ({ run, body: { play_ids, order_id, at, ...facts } }) =>
+        run(validatePrizes, {
+          play_ids,
+          order_id: order_id ?? null,
+          at: at == null ? null : instantOf(at),
+          order: facts,
+        }),
+    }),
+    route({
+      method: 'post',
+      path: `${PATH}/apply`,
+      summary: 'Apply several prizes to an order',
+      description:
+        "In one transaction, by the tenant's wallet policy, with each step's amounts. Prizes that the order has already, with the same facts, are answered as they stand.",
+      tags: TAGS,
+      roles: ['service'],
+      once: 'required',
+      body: applyMany,
+      answer: appliedMany,
+      refusals: ['not_found', 'prize_not_applicable', 'obligation_conflict', 'item_out_of_stock'],
+      run: ({ run, body: { order_id, play_ids, ...facts } }) =>
+        run(applyPrizes, { play_ids, order_id, order: facts }),
+    }),
+    route({
+      method: 'post',
+      path: `${PATH}/hold/{play_id}`,
+      summary: 'Hold a prize for an order during checkout',
+      description:
+        'Until a time: then it is free by itself. Only the order that holds it can have it applied, which ends the hold. The same order again begins anew.',
+      tags: TAGS,
+      roles: ['service'],
+      once: 'optional',
+      params: play,
+      body: holdBody,
+      answer: held,
+      refusals: ['not_found', ...STATES],
+      run: ({ run, params, body: { order_id, minutes } }) =>
+        run(holdPrize, { play_id: Number(params.play_id), order_id, minutes: minutes ?? null }),
+    }),
+    route({
+      method: 'post',
+      path: `${PATH}/release/{play_id}`,
+      summary: 'Free a prize that an order holds',
+      description: 'A checkout that was left. An order that holds it no longer gets the same answer.',
+      tags: TAGS,
+      roles: ['service'],
+      once: 'optional',
+      params: play,
+      body: z.strictObject({ order_id: orderId }).meta({ id: 'PrizeRelease', example: { order_id: 456 } }),
+      answer: released,
+      refusals: ['not_found', 'prize_held'],
+      run: ({ run, params, body }) => run(releasePrize, { play_id: Number(params.play_id), ...body }),
+    }),
+    route({
+      method: 'post',
+      path: `${PATH}/rollback/{play_id}`,
+      summary: 'Take a prize back from an order that was cancelled, or a share of it for a return',
+      description:
+        'Once per prize and order: the prize is unlocked again, or expired when its time is over, and what it paid is reversed. With return_id and returned_amount only the share of its discount falls away; when the returns make up the whole order, the prize comes back too.',
+      tags: TAGS,
+      roles: ['service'],
+      once: 'required',
+      params: play,
+      body: rollbackBody,
+      answer: rolledBack,
+      refusals: ['not_found', 'obligation_conflict', 'insufficient_funds', 'fulfilment_delivered'],
+      run: ({ run, params, body: { order_id, reason: why, return_id, returned_amount } }) =>
+        run(rollbackPrize, {
+          play_id: Number(params.play_id),
+          order_id,
+          reason: why,
+          returned: return_id === undefined ? null : { return_id, returned_amount: returned_amount! },
+        }),
+    }),
+    route({
+      method: 'get',
+      path: '/api/v1/wallet-policy',
+      summary: 'How prizes go together on an order, and how long they are held',
+      description: 'The newest version. The ETag is its number.',
+      tags: TAGS,
+      roles: ['operator', 'service', 'auditor'],
+      answer: policy,
+      headers: etag,
+      run: ({ run }) => run(readPolicy, undefined),
+    }),
+    route({
+      method: 'put',
+      path: '/api/v1/wallet-policy',
+      summary: 'Choose another wallet policy',
+      description:
+        'The whole of it: what is left out has its default. It becomes the next version and holds from now on; what was applied stays as it was computed.',
+      tags: TAGS,
+      roles: ['operator'],
+      if_match: true,
+      body: policyBody,
+      answer: policy,
+      headers: etag,
+      run: ({ run, body, if_match }) => run(changePolicy, { policy: body, versions: if_match! }),
+    }),
+    route({
+      method: 'get',
+      path: '/api/v1/wallet-policy/versions',
+      summary: 'Every wallet policy that was in force, newest first',
+      tags: TAGS,
+      roles: ['operator', 'auditor'],
+      query: z.strictObject({
+        ...LIST_QUERY,
+        cursor: z
+          .string()
+          .regex(/^[1-9]\d{0,8}$/)
+          .optional(),
+      }),
+      answer: listOf(policy, policy.meta()!['example']),
+      async run({ run, query: { limit, cursor } }) {
+        const before = cursor === undefined ? VERSION_MAX : Number(cursor)
+        const rows = await run(listPolicies, { before, limit })
+        const data = rows.slice(0, limit)
+        return { data, next_cursor: rows.length > limit ? String(data.at(-1)!.row_version) : null }
+      },
+    }),
+  ]
+}
