@@ -55,6 +55,13 @@ export const ERRORS = {
   probabilities_incomplete: { status: 422, title: 'The probabilities do not add up to exactly 1.' },
   round_not_open: { status: 409, title: 'No shared spin takes entries right now.' },
   round_running: { status: 409, title: 'A shared spin is already running on this wheel.' },
+  draw_closed: {
+    status: 409,
+    title: 'The entries of this draw are closed; it cannot be called off any more.',
+  },
+  forfeit_refused: { status: 409, title: 'Nobody stands on that place of the draw.' },
+  redraw_refused: { status: 409, title: 'This draw cannot be drawn again.' },
+  second_person_needed: { status: 403, title: 'Somebody else has to decide this.' },
   // Fairness
   seed_pair_not_found: { status: 404, title: 'There is no seed pair for this player and game yet.' },
   seed_pair_replaced: {

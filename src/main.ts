@@ -25,11 +25,14 @@ import { type Database, openPool } from './db/pool.ts'
 import { type Bots, startBots } from './demo/bots.ts'
 import { makeDemo } from './demo/demo.ts'
 import { shopRoutes } from './demo/shop-routes.ts'
+import { drawGames } from './draws/game.ts'
+import { drawRoutes } from './draws/routes.ts'
+import { makeDraws } from './draws/service.ts'
 import { drandSource } from './fairness/entropy.ts'
 import { selfTest } from './fairness/self-test.ts'
+import { DRAW_GAMES } from './games/index.ts'
 import { grantChances } from './games/wheel/chances.ts'
 import { wheelResource } from './games/wheel/resource.ts'
-import { keepRounds, type RoundKeeper } from './games/wheel/round-keeper.ts'
 import { wheelRoutes } from './games/wheel/routes.ts'
 import { makeWheelInstantiator } from './games/wheel/templates.ts'
 import { makeWheel } from './games/wheel/wheel.ts'
@@ -38,6 +41,7 @@ import { makeHttp } from './http/server.ts'
 import { makeTokens } from './http/tokens.ts'
 import type { Task } from './jobs/queue.ts'
 import { makeJobs } from './jobs/runner.ts'
+import { keep } from './keeper.ts'
 import { checkSeedKeys, KeyError, keepKeys, loadKeys } from './keyfiles.ts'
 import { ledgerRoutes } from './ledger/routes.ts'
 import { colyseusLogger, type Log, makeLog } from './log.ts'
@@ -117,13 +121,9 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const faults = selfTest(NODE_HASH)
   if (faults.length > 0) log.fatal({ faults }, 'the fairness self-test failed; games are locked')
   const state = { migrated: true, fair: faults.length === 0, draining: false }
-  const wheel = makeWheel({
-    app,
-    checkpoints,
-    entropy: entropyOf(config, log),
-    report,
-    locked: () => !state.fair,
-  })
+  const shared = { app, checkpoints, entropy: entropyOf(config, log), report, locked: () => !state.fair }
+  const wheel = makeWheel(shared)
+  const draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
   await reseal(app, directory, log)
 
   const tasks: Task[] = [expiryTask(app)]
@@ -168,6 +168,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...walletRoutes(),
         ...ledgerRoutes(),
         ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),
+        ...drawRoutes({ app, draws, directory }),
         ...proofRoutes({ app, wheel, checkpoints, directory }),
         ...(config.is_demo ? shopRoutes(directory) : []),
       ],
@@ -217,8 +218,11 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
     stop: (deadline_ms) => Promise.race([closed, sleep(deadline_ms, undefined, { ref: false })]),
   })
   steps.push({ name: 'rooms', stop: () => server.gracefullyShutdown(false) })
-  const keeper: RoundKeeper = keepRounds(wheel, directory, report)
-  steps.push({ name: 'rounds', stop: () => keeper.stop() })
+  const keepers = [
+    keep('rounds', wheel.advanceRounds, directory, report),
+    keep('draws', draws.advanceDue, directory, report),
+  ]
+  steps.push({ name: 'keepers', stop: () => Promise.all(keepers.map((keeper) => keeper.stop())) })
 
   const { port } = http.address() as AddressInfo
   const base = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`

@@ -109,6 +109,178 @@ table demo_orders (row-level security, forced)
   grant insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
+table draw_entrants (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  draw_id uuid not null
+  user_id character varying(128) not null
+  entrant text not null
+  entrant_salt text not null
+  created_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, draw_id) REFERENCES draws(tenant_id, id)
+  PRIMARY KEY (tenant_id, draw_id, user_id)
+  CREATE TRIGGER draw_entrants_are_final BEFORE DELETE OR UPDATE ON public.draw_entrants FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table draw_entries (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  draw_id uuid not null
+  entry_index integer not null
+  user_id character varying(128) not null
+  ref_id uuid not null
+  leaf text not null
+  created_at timestamp with time zone not null
+  CHECK ((entry_index >= 0))
+  FOREIGN KEY (tenant_id, draw_id) REFERENCES draws(tenant_id, id)
+  FOREIGN KEY (tenant_id, draw_id, user_id) REFERENCES draw_entrants(tenant_id, draw_id, user_id)
+  PRIMARY KEY (tenant_id, draw_id, entry_index)
+  UNIQUE (tenant_id, draw_id, ref_id)
+  CREATE TRIGGER draw_entries_are_final BEFORE DELETE OR UPDATE ON public.draw_entries FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  CREATE TRIGGER draw_entries_are_guarded AFTER INSERT ON public.draw_entries REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION guard_entries()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table draw_nodes (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  draw_id uuid not null
+  level smallint not null
+  node_index bigint not null
+  hash text not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, draw_id) REFERENCES draws(tenant_id, id)
+  PRIMARY KEY (tenant_id, draw_id, level, node_index)
+  CREATE TRIGGER draw_nodes_are_final BEFORE DELETE OR UPDATE ON public.draw_nodes FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table draw_redraws (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  draw_id uuid not null
+  reason character varying(500) not null
+  places integer[] not null
+  asked_by character varying(128) not null
+  asked_at timestamp with time zone not null
+  decision character varying(16)
+  decided_by character varying(128)
+  decided_at timestamp with time zone
+  new_draw_id uuid
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((((decision IS NULL) = (decided_by IS NULL)) AND ((decision IS NULL) = (decided_at IS NULL))))
+  CHECK (((decided_by)::text <> (asked_by)::text))
+  CHECK (((decision)::text = ANY ((ARRAY['approved'::character varying, 'declined'::character varying])::text[])))
+  CHECK (((reason)::text <> ''::text))
+  CHECK ((COALESCE(((decision)::text = 'approved'::text), false) = (new_draw_id IS NOT NULL)))
+  CHECK ((cardinality(places) > 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, draw_id) REFERENCES draws(tenant_id, id)
+  FOREIGN KEY (tenant_id, new_draw_id) REFERENCES draws(tenant_id, id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  CREATE UNIQUE INDEX draw_redraws_one_at_a_time ON public.draw_redraws USING btree (tenant_id, draw_id) WHERE (decision IS NULL)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (decision, decided_by, decided_at, new_draw_id, row_version, updated_at) to livedraw_app
+
+table draw_winners (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  draw_id uuid not null
+  place integer not null
+  entry_index integer not null
+  user_id character varying(128) not null
+  ref_id uuid not null
+  prize character varying(64)
+  is_alternate boolean generated as (prize IS NULL)
+  reveal_at timestamp with time zone not null
+  created_at timestamp with time zone not null
+  CHECK ((place >= 1))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, draw_id, entry_index) REFERENCES draw_entries(tenant_id, draw_id, entry_index)
+  PRIMARY KEY (tenant_id, draw_id, place)
+  UNIQUE (tenant_id, draw_id, entry_index)
+  CREATE TRIGGER draw_winners_are_final BEFORE DELETE OR UPDATE ON public.draw_winners FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  CREATE TRIGGER draw_winners_are_guarded AFTER INSERT ON public.draw_winners REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION guard_winners()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table draws (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  game character varying(32) not null
+  game_id character varying(64) not null
+  draw_name character varying(120) not null
+  kind character varying(16) not null
+  seq integer not null
+  status character varying(16) not null
+  commit_hash text not null
+  seed_id uuid
+  opens_at timestamp with time zone not null
+  closes_at timestamp with time zone not null
+  draw_at timestamp with time zone not null
+  after_draw_id uuid
+  redraw_of uuid
+  is_filled boolean not null default true
+  fill_after text
+  entry_count integer not null default 0
+  tree text[] not null default '{}'::text[]
+  entries_root text
+  frozen_at timestamp with time zone
+  beacon_round bigint
+  postpone_count integer not null default 0
+  beacon jsonb
+  ctx text
+  outcome jsonb
+  place_count integer not null default 0
+  revealed_count integer not null default 0
+  drawn_at timestamp with time zone
+  settle_at timestamp with time zone
+  settled_at timestamp with time zone
+  cancel_reason character varying(16)
+  cancelled_at timestamp with time zone
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((((status)::text <> ALL ((ARRAY['closed'::character varying, 'drawing'::character varying, 'drawn'::character varying, 'settled'::character varying])::text[])) OR ((entries_root IS NOT NULL) AND (frozen_at IS NOT NULL))))
+  CHECK ((((status)::text <> ALL ((ARRAY['drawn'::character varying, 'settled'::character varying])::text[])) OR ((outcome IS NOT NULL) AND (ctx IS NOT NULL) AND (settle_at IS NOT NULL))))
+  CHECK ((((status)::text = 'cancelled'::text) = (cancel_reason IS NOT NULL)))
+  CHECK (((cancel_reason)::text = ANY ((ARRAY['by_person'::character varying, 'root_late'::character varying, 'outage'::character varying, 'no_entries'::character varying])::text[])))
+  CHECK (((opens_at <= closes_at) AND (closes_at <= draw_at)))
+  CHECK (((revealed_count >= 0) AND (revealed_count <= place_count)))
+  CHECK (((status)::text = ANY ((ARRAY['scheduled'::character varying, 'open'::character varying, 'closed'::character varying, 'drawing'::character varying, 'drawn'::character varying, 'settled'::character varying, 'cancelled'::character varying])::text[])))
+  CHECK ((entry_count >= 0))
+  CHECK ((place_count >= 0))
+  CHECK ((postpone_count >= 0))
+  CHECK ((seq >= 1))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, after_draw_id) REFERENCES draws(tenant_id, id)
+  FOREIGN KEY (tenant_id, commit_hash) REFERENCES fair_commitments(tenant_id, commit_hash)
+  FOREIGN KEY (tenant_id, redraw_of) REFERENCES draws(tenant_id, id)
+  FOREIGN KEY (tenant_id, seed_id) REFERENCES fair_seeds(tenant_id, id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, game_id, kind, seq)
+  UNIQUE (tenant_id, id)
+  CREATE INDEX draws_of_game ON public.draws USING btree (tenant_id, game_id, seq)
+  CREATE INDEX draws_running ON public.draws USING btree (tenant_id, closes_at) WHERE ((status)::text <> ALL ((ARRAY['settled'::character varying, 'cancelled'::character varying])::text[]))
+  CREATE TRIGGER draws_are_kept BEFORE DELETE OR UPDATE ON public.draws FOR EACH ROW EXECUTE FUNCTION keep_draw()
+  CREATE TRIGGER draws_begin BEFORE INSERT ON public.draws FOR EACH ROW EXECUTE FUNCTION begin_draw()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
 table exchange_settings (row-level security, forced)
   tenant_id uuid not null default app_tenant_id()
   fee_bps integer not null
@@ -1439,6 +1611,18 @@ CREATE OR REPLACE FUNCTION public.app_tenant_id()
 RETURN (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid
 
 
+CREATE OR REPLACE FUNCTION public.begin_draw()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if new.status <> 'scheduled' or new.entry_count <> 0 or new.outcome is not null then
+    raise exception 'a draw begins scheduled and empty' using errcode = '55000';
+  end if;
+  return new;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.check_ledger_account()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1564,6 +1748,33 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.guard_entries()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (select from (select tenant_id, draw_id, max(entry_index) as last from added group by 1, 2) a
+             join draws d on d.tenant_id = a.tenant_id and d.id = a.draw_id
+             where d.status <> 'open' or a.last >= d.entry_count) then
+    raise exception 'the list of this draw does not take that entry' using errcode = '55000';
+  end if;
+  return null;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.guard_winners()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (select from added a join draws d on d.tenant_id = a.tenant_id and d.id = a.draw_id
+             where d.status <> 'drawn' or a.place > d.place_count) then
+    raise exception 'this draw has no such place' using errcode = '55000';
+  end if;
+  return null;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.inbox_of_moves()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1664,6 +1875,39 @@ begin
     return new;
   end if;
   raise exception 'audit_logs is append-only' using errcode = '55000';
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.keep_draw()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'DELETE'
+     or row(new.id, new.tenant_id, new.game, new.game_id, new.draw_name, new.kind, new.seq, new.commit_hash, new.seed_id,
+            new.opens_at, new.closes_at, new.draw_at, new.after_draw_id, new.redraw_of, new.created_at)
+        is distinct from
+        row(old.id, old.tenant_id, old.game, old.game_id, old.draw_name, old.kind, old.seq, old.commit_hash, old.seed_id,
+            old.opens_at, old.closes_at, old.draw_at, old.after_draw_id, old.redraw_of, old.created_at)
+     or (new.status <> old.status
+         and (old.status, new.status) not in
+             (('scheduled', 'open'), ('scheduled', 'cancelled'), ('open', 'closed'), ('open', 'cancelled'),
+              ('closed', 'drawing'), ('closed', 'cancelled'), ('drawing', 'drawn'), ('drawing', 'cancelled'),
+              ('drawn', 'settled')))
+     or (old.status in ('closed', 'drawing') and new.cancel_reason = 'by_person')
+     or (old.status in ('settled', 'cancelled') and new.status = old.status)
+     or (old.status <> 'open' and row(new.entry_count, new.tree) is distinct from row(old.entry_count, old.tree))
+     or new.entry_count < old.entry_count
+     or (old.is_filled and not new.is_filled)
+     or (old.entries_root is not null and row(new.entries_root, new.frozen_at) is distinct from row(old.entries_root, old.frozen_at))
+     or (old.status <> 'open' and row(new.beacon_round, new.postpone_count) is distinct from row(old.beacon_round, old.postpone_count))
+     or new.revealed_count < old.revealed_count
+     or (old.outcome is not null
+         and row(new.ctx, new.outcome, new.beacon, new.place_count, new.drawn_at, new.settle_at)
+             is distinct from row(old.ctx, old.outcome, old.beacon, old.place_count, old.drawn_at, old.settle_at)) then
+    raise exception 'a draw cannot be changed like that' using errcode = '55000';
+  end if;
+  return new;
 end $function$
 
 

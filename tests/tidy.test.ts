@@ -139,7 +139,6 @@ const RANDOMNESS_HOMES = {
   'src/ids.ts': 'ids and codes',
   'src/proofs/keys.ts': 'initialisation vectors',
   'src/proofs/pairs.ts': 'salts of holders',
-  'src/games/wheel/rounds.ts': 'salts of entrants',
   'src/games/wheel/simulate-wheel.ts': 'simulated spins, before anything is published',
   'src/keyfiles.ts': 'keys of a demo',
   'src/config.ts': 'the command that makes a key, as text',

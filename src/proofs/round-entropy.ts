@@ -11,9 +11,10 @@ export type BeaconRound = { chain: string; round: number; signature: string; ran
 export type RoundEntropy = {
   /** Refuses entropy_unavailable when a beacon is configured and cannot be reached. */
   assertReady(): Promise<void>
-  plan(closesAt: Date, seedHash: string): Promise<PlannedEntropy>
-  /** The committed beacon round once it is out and verified; undefined before, and for local seeds. */
-  obtain(doc: CommitDoc): Promise<BeaconRound | undefined>
+  /** `margin_ms` from the close to the beacon round; that of live rooms when absent. */
+  plan(closesAt: Date, seedHash: string, margin_ms?: number): Promise<PlannedEntropy>
+  /** The committed beacon round, or the one it was put off to, once it is out and verified; undefined before, and for local seeds. */
+  obtain(doc: CommitDoc, round?: number): Promise<BeaconRound | undefined>
 }
 
 /** Live rooms wait 3 to 6 seconds for their round (fair-1.md section 7.3). */
@@ -32,12 +33,12 @@ export function beaconEntropy(source: EntropySource): RoundEntropy {
     async assertReady() {
       if (!(await source.ready())) refuse('entropy_unavailable', { retry_after_s: 10 })
     },
-    async plan(closesAt) {
-      const { mode, beacon } = await source.plan(closesAt.toISOString(), LIVE_MARGIN_MS)
+    async plan(closesAt, _seedHash, margin_ms = LIVE_MARGIN_MS) {
+      const { mode, beacon } = await source.plan(closesAt.toISOString(), margin_ms)
       return { mode, ...(beacon && { beacon }) }
     },
-    async obtain(doc) {
-      const obtained = await source.obtain(doc)
+    async obtain(doc, round) {
+      const obtained = await source.obtain(doc, round)
       return obtained.status === 'ready' ? obtained.value.beacon : undefined
     },
   }

@@ -1,7 +1,6 @@
 /** The public record: transcripts, commitments, the log and its proofs; and a player's own seed pair. */
 import { z } from 'zod'
 import type { App } from '../app.ts'
-import type { Actor } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import { readMonitor } from '../games/wheel/read.ts'
 import { shareText } from '../games/wheel/rules.ts'
@@ -9,7 +8,7 @@ import { clientSeed, commitHashText, requestId } from '../games/wheel/schemas.ts
 import type { Wheel } from '../games/wheel/wheel.ts'
 import { type Route, route } from '../http/route.ts'
 import { fitOf } from '../insight/statistics.ts'
-import { systemActor } from '../system.ts'
+import { makeAnywhere } from '../tenants/anywhere.ts'
 import type { Directory } from '../tenants/directory.ts'
 import { type Checkpoints, originOf } from './checkpoints.ts'
 import { proveConsistency } from './log.ts'
@@ -47,17 +46,7 @@ const examplePair = {
 export type ProofRouteDeps = { app: App; wheel: Wheel; checkpoints: Checkpoints; directory: Directory }
 
 export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDeps): Route[] {
-  /** An event id says nothing about its tenant, and a transcript is public: every tenant is asked. */
-  async function anywhere<T>(work: (actor: Actor) => Promise<T>): Promise<T> {
-    for (const { id } of await directory.all()) {
-      try {
-        return await work(systemActor(id))
-      } catch (error) {
-        if ((error as { code?: string }).code !== 'not_found') throw error
-      }
-    }
-    return refuse('not_found')
-  }
+  const anywhere = makeAnywhere(directory)
 
   return [
     route({

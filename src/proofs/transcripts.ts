@@ -1,16 +1,15 @@
 /** Transcripts (fair-1.md section 14): one canonical document per chance event that re-derives it. */
 import type { Tx } from '../db/tx.ts'
+import { drawTranscript } from '../draws/transcript.ts'
 import { refuse } from '../errors.ts'
 import { jcs } from '../fairness/canonical.ts'
 import { type CommitDoc, trustLabel } from '../fairness/commit.ts'
 import { context } from '../fairness/rolls.ts'
 import { type Config, derive, type Leaf, type PairReveal, type Transcript } from '../fairness/transcript.ts'
 import { NODE_HASH } from '../node-hash.ts'
-import { proveInclusion } from './log.ts'
+import { loggedPart } from './log.ts'
 import {
-  type LogRow,
   loadCommitment,
-  loadLastCheckpoint,
   loadLogEvent,
   loadPairSpins,
   loadRoundProof,
@@ -21,8 +20,8 @@ import {
 } from './store.ts'
 
 /**
- * The transcript of a spin or a shared round, as canonical text. An event whose seed is not revealed has a
- * transcript without it: a verifier answers "pending". Refuses not_found.
+ * The transcript of a spin, a shared round or a draw, as canonical text. A spin or round whose seed is not revealed has
+ * a transcript without it: a verifier answers "pending". Refuses not_found, not_yet_revealed.
  */
 export async function readTranscript(tx: Tx, { event_id }: { event_id: string }): Promise<string> {
   const spin = await loadSpinProof(tx, event_id)
@@ -30,7 +29,7 @@ export async function readTranscript(tx: Tx, { event_id }: { event_id: string })
   const round = await loadRoundProof(tx, event_id)
   if (round !== undefined && round.outcome !== null) return jcs(await roundTranscript(tx, round))
   if (round !== undefined) refuse('not_yet_revealed')
-  return refuse('not_found')
+  return jcs(await drawTranscript(tx, event_id))
 }
 
 async function spinTranscript(tx: Tx, spin: SpinProofRow): Promise<Transcript> {
@@ -89,18 +88,6 @@ function revealedPart(
 
 function drawsOf(kind: 'wheel' | 'round', config: Config, key: string, ctx: string) {
   return derive({ kind, config, key: Buffer.from(key, 'hex'), ctx }, NODE_HASH).draws
-}
-
-/** The event's place in the log, under the newest checkpoint that covers it; absent until one does. */
-async function loggedPart(tx: Tx, row: LogRow | undefined): Promise<Transcript['log'] | undefined> {
-  const checkpoint = await loadLastCheckpoint(tx)
-  if (row === undefined || checkpoint === undefined || checkpoint.log_size <= row.seq) return undefined
-  return {
-    index: row.seq,
-    event: JSON.parse(row.event) as Record<string, unknown>,
-    proof: await proveInclusion(tx, row.seq, checkpoint.log_size),
-    checkpoint: checkpoint.note,
-  }
 }
 
 /** The reveal of a closed pair with every spin it ever made. Refuses not_found, not_yet_revealed. */

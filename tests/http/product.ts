@@ -1,6 +1,10 @@
 /** The harness with every route of the product, and a published wheel to play with. */
 import assert from 'node:assert/strict'
 import { shopRoutes } from '../../src/demo/shop-routes.ts'
+import { drawGames } from '../../src/draws/game.ts'
+import { drawRoutes } from '../../src/draws/routes.ts'
+import { type Draws, makeDraws } from '../../src/draws/service.ts'
+import { DRAW_GAMES } from '../../src/games/index.ts'
 import { wheelResource } from '../../src/games/wheel/resource.ts'
 import { wheelRoutes } from '../../src/games/wheel/routes.ts'
 import { makeWheelInstantiator } from '../../src/games/wheel/templates.ts'
@@ -14,6 +18,8 @@ import { proofRoutes } from '../../src/proofs/routes.ts'
 import { type HttpHarness, type HttpOptions, startHttp } from './harness.ts'
 
 export type Product = HttpHarness & {
+  /** What moves draws on; no keeper runs here. */
+  draws: Draws
   /** Makes a prize and a wheel of half wins in tenant `acme`, and publishes it. */
   aWheel(slug: string): Promise<{ wheel_id: string; prize_id: number; reward_ids: string[] }>
   grant(user_id: string, count: number): Promise<void>
@@ -22,18 +28,22 @@ export type Product = HttpHarness & {
 /** As main.ts composes it, without rooms. */
 export async function startProduct(options: HttpOptions = {}): Promise<Product> {
   let checkpoints: Checkpoints | undefined
+  let draws: Draws | undefined
   const http = await startHttp({
     ...options,
     instantiators: { wheel: makeWheelInstantiator(wheelResource()) },
     routes: ({ app, directory }) => {
       const report = () => {}
       checkpoints = makeCheckpoints(app, report)
-      const wheel = makeWheel({ app, checkpoints, entropy: localEntropy, report })
+      const shared = { app, checkpoints, entropy: localEntropy, report }
+      const wheel = makeWheel(shared)
+      draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
       return [
         ...prizeResource().routes,
         ...walletRoutes(),
         ...ledgerRoutes(),
         ...wheelRoutes({ app, wheel, crowdOf: () => ({ players: 0, spectators: 0 }) }),
+        ...drawRoutes({ app, draws, directory }),
         ...proofRoutes({ app, wheel, checkpoints, directory }),
         ...shopRoutes(directory),
       ]
@@ -51,6 +61,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
   }
   return {
     ...http,
+    draws: draws!,
     async aWheel(slug) {
       const prize = await made('prizes', {
         name: '10% off',

@@ -3,28 +3,25 @@
  * drawn, shown on the server clock, settled with the seed revealed. `advanceRound` makes one move at a time, so
  * any process may call it any number of times.
  */
-import { randomBytes } from 'node:crypto'
 import type { Tx } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
-import { beaconSignatureValid, randomnessMatches, timeOfRound } from '../../fairness/beacon.ts'
 import { toHex } from '../../fairness/bytes.ts'
 import { jcs } from '../../fairness/canonical.ts'
-import {
-  type CommitDoc,
-  commitHash,
-  configHash,
-  entrantHash,
-  seedHash,
-  type TrustLabel,
-  trustLabel,
-} from '../../fairness/commit.ts'
+import { type CommitDoc, type TrustLabel, trustLabel } from '../../fairness/commit.ts'
 import { leafHashOf, merkleRoot } from '../../fairness/merkle.ts'
 import { context } from '../../fairness/rolls.ts'
 import { newId } from '../../ids.ts'
 import { NODE_HASH, prepareKey, spinIndex } from '../../node-hash.ts'
-import { reveal } from '../../proofs/pairs.ts'
-import type { PlannedEntropy, RoundEntropy } from '../../proofs/round-entropy.ts'
-import { insertCommitment, insertSeeds, loadCheckpointed, loadSeedForUpdate } from '../../proofs/store.ts'
+import type { BeaconRound, RoundEntropy } from '../../proofs/round-entropy.ts'
+import {
+  commitShared,
+  entryReceipt,
+  makeEntrant,
+  outcomeKey,
+  revealShared,
+  roundOutAt,
+} from '../../proofs/shared-draw.ts'
+import { loadCheckpointed } from '../../proofs/store.ts'
 import {
   insertRound,
   insertRoundEntry,
@@ -117,39 +114,16 @@ export async function openRound(tx: Tx, { game, versions, entropy }: OpenRoundIn
   const roundConfig: WheelConfig = { ...config, kind: 'round' }
   const round_no = (await loadLastRoundNo(tx, wheel.id)) + 1
   const closes_at = new Date(tx.now.getTime() + config.spin.round_join_s * 1000)
-  const seed = tx.entropy(32)
-  const planned = await entropy.plan(closes_at, seedHash(seed, NODE_HASH))
-  const doc = docOf(tx, wheel.id, round_no, roundConfig, planned, closes_at)
-  const commit_hash = commitHash(doc, NODE_HASH)
-  const base = {
+  const { commit_hash, seed_id, trust } = await commitShared(tx, {
     kind: 'round',
-    game_id: wheel.id,
+    gameId: wheel.id,
     seq: round_no,
-    commit_hash,
-    doc: jcs(doc),
-    config: jcs(roundConfig),
-    jws: tx.keys.signDocument('fair1-commit', doc),
-  }
-
-  let seed_id: string | null = null
-  if (doc.seedHash === undefined) {
-    await insertCommitment(tx, base)
-  } else {
-    seed_id = newId()
-    const sealed_seed = tx.keys.seal(seed, { gameId: wheel.id, seedHash: doc.seedHash })
-    const owner = { user_id: null, holder: null, holder_salt: null }
-    await insertSeeds(tx, [
-      {
-        ...base,
-        ...owner,
-        id: seed_id,
-        config_version: wheel.config_version,
-        seed_hash: doc.seedHash,
-        sealed_seed,
-        seed_status: 'active',
-      },
-    ])
-  }
+    config: roundConfig,
+    config_version: wheel.config_version,
+    opens_at: tx.now,
+    closes_at,
+    entropy,
+  })
   const id = newId()
   await insertRound(tx, {
     id,
@@ -160,8 +134,6 @@ export async function openRound(tx: Tx, { game, versions, entropy }: OpenRoundIn
     seed_id,
     closes_at,
   })
-  tx.log({ type: 'commit', commitHash: commit_hash, doc })
-  const trust = trustLabel(doc, {})
   tx.emit({
     gameId: wheel.id,
     type: 'wheel.round_opened',
@@ -194,27 +166,6 @@ export async function openRound(tx: Tx, { game, versions, entropy }: OpenRoundIn
   }
 }
 
-function docOf(
-  tx: Tx,
-  gameId: string,
-  seq: number,
-  config: WheelConfig,
-  planned: PlannedEntropy,
-  closes_at: Date,
-): CommitDoc {
-  return {
-    v: 1,
-    kind: 'round',
-    tenantId: tx.actor.tenantId,
-    gameId,
-    seq,
-    configHash: configHash(config, NODE_HASH),
-    ...planned,
-    opensAt: tx.now.toISOString(),
-    closesAt: closes_at.toISOString(),
-  }
-}
-
 export type JoinAnswer = {
   round_id: string
   entry_index: number
@@ -244,8 +195,7 @@ export async function joinRound(
   const mine = await loadRoundEntry(tx, round.id, tx.actor.userId)
   if (mine !== undefined) return joinAnswer(tx, round, mine)
 
-  const entrant_salt = randomBytes(16).toString('hex')
-  const entrant = entrantHash(wheel.id, tx.actor.userId, entrant_salt, NODE_HASH)
+  const { entrant, entrant_salt } = makeEntrant(tx, wheel.id, tx.actor.userId)
   const leaf = { e: entrant, i: round.entry_count, c: client_entropy }
   const entry = {
     round_id: round.id,
@@ -271,14 +221,8 @@ function joinAnswer(
   round: RoundRow,
   entry: { entry_index: number; entrant: string; entrant_salt: string; leaf: string },
 ): JoinAnswer {
-  const receipt = tx.keys.signDocument('fair1-receipt', {
-    at: tx.now.toISOString(),
-    commitHash: round.commit_hash,
-    i: entry.entry_index,
-    leafHash: toHex(leafHashOf(JSON.parse(entry.leaf), NODE_HASH)),
-    seq: entry.entry_index,
-    type: 'entry',
-  })
+  const leaf_hash = toHex(leafHashOf(JSON.parse(entry.leaf), NODE_HASH))
+  const receipt = entryReceipt(tx, { commit_hash: round.commit_hash, i: entry.entry_index, leaf_hash })
   return {
     round_id: round.id,
     entry_index: entry.entry_index,
@@ -289,7 +233,7 @@ function joinAnswer(
 }
 
 /** What a move may need from outside the transaction; obtained before it and checked inside. */
-export type Obtained = { beacon?: { chain: string; round: number; signature: string; randomness: string } }
+export type Obtained = { beacon?: BeaconRound }
 
 /**
  * Makes the next move of a shared spin if it is due, and says what it was; null when nothing is due.
@@ -316,8 +260,9 @@ async function move(tx: Tx, round: RoundRow, to: RoundStatus, change: RoundChang
 }
 
 /** Whether entropy that the commitment names may be out by now: whoever knows it could still choose the last entry. */
-function isTooLate({ beacon }: CommitDoc, now: Date): boolean {
-  return beacon !== undefined && beacon.source !== 'recorded' && now.getTime() >= timeOfRound(beacon.round)
+function isTooLate(doc: CommitDoc, now: Date): boolean {
+  const out_at = roundOutAt(doc)
+  return out_at !== null && now >= out_at
 }
 
 /** Ends a round by its own rule, without an outcome, in public (fair-1.md section 7.3). */
@@ -350,29 +295,11 @@ async function close(tx: Tx, round: RoundRow): Promise<RoundStatus> {
   return 'closed'
 }
 
-/** True for the round of the chain that the commitment names, signed by that chain. */
-function isPromised(doc: CommitDoc, beacon: NonNullable<Obtained['beacon']>): boolean {
-  const is_named = doc.beacon?.chain === beacon.chain && doc.beacon.round === beacon.round
-  return (
-    is_named &&
-    randomnessMatches(beacon, NODE_HASH) &&
-    beaconSignatureValid(beacon.round, beacon.signature, NODE_HASH)
-  )
-}
-
 async function draw(tx: Tx, round: RoundRow, { beacon }: Obtained): Promise<RoundStatus | null> {
   const doc = JSON.parse(round.doc) as CommitDoc
   const config = JSON.parse(round.config) as WheelConfig
   if (doc.beacon !== undefined && beacon === undefined) return null
-  if (beacon !== undefined && !isPromised(doc, beacon))
-    throw new Error('this is not the beacon round that was committed to')
-  const seed = round.seed_id === null ? undefined : await loadSeedForUpdate(tx, round.seed_id)
-  const secret =
-    seed === undefined
-      ? undefined
-      : tx.keys.open(seed.sealed_seed, { gameId: seed.game_id, seedHash: seed.seed_hash })
-  const randomness = doc.beacon === undefined ? '-' : beacon!.randomness
-  const key = doc.mode === 'beacon' ? Buffer.from(beacon!.randomness, 'hex') : secret!
+  const { key, randomness } = await outcomeKey(tx, doc, round.seed_id, beacon)
   const ctx = context('round', [round.commit_hash, round.round_no, round.entries_root!, randomness])
   const weights = config.segments.map((segment) => segment.weight)
   const { index, roll } = spinIndex(prepareKey(key), ctx, weights)
@@ -413,7 +340,7 @@ async function draw(tx: Tx, round: RoundRow, { beacon }: Obtained): Promise<Roun
 }
 
 async function settle(tx: Tx, round: RoundRow): Promise<RoundStatus> {
-  if (round.seed_id !== null) await reveal(tx, [(await loadSeedForUpdate(tx, round.seed_id))!])
+  await revealShared(tx, round.seed_id)
   await move(tx, round, 'settled', {})
   tx.emit({
     gameId: round.wheel_game_id,

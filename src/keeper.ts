@@ -1,26 +1,29 @@
-/** Moves shared spins on when they are due. Any process may run it: each move locks the round's row first. */
-import type { Directory } from '../../tenants/directory.ts'
-import type { Wheel } from './wheel.ts'
+/** Moves things on when they are due, tenant by tenant. Any process may run it: each move locks its row first. */
+import type { Directory } from './tenants/directory.ts'
 
-export type RoundKeeper = { stop(): Promise<void> }
+export type Keeper = { stop(): Promise<void> }
 
-/** New tenants are noticed this soon. */
+/** New tenants are noticed this soon, and a tenant whose work failed is tried again. */
 const TENANTS_EVERY_MS = 1_000
 
-/** Starts the keeper, beginning with everything that fell due while no server ran. */
-export function keepRounds(
-  wheel: Wheel,
+/**
+ * Starts a keeper, beginning with everything that fell due while no server ran. `advance` makes every step of a tenant
+ * that is due and answers when to look again, in milliseconds.
+ */
+export function keep(
+  name: string,
+  advance: (tenantId: string) => Promise<number>,
   directory: Directory,
   report: (where: string, error: unknown) => void,
-): RoundKeeper {
+): Keeper {
   const kept = new Map<string, { timer?: NodeJS.Timeout; working?: Promise<void> }>()
   let stopped = false
 
   async function work(tenantId: string): Promise<number> {
     try {
-      return await wheel.advanceRounds(tenantId)
+      return await advance(tenantId)
     } catch (error) {
-      report('rounds', error)
+      report(name, error)
       return TENANTS_EVERY_MS
     }
   }
@@ -44,10 +47,10 @@ export function keepRounds(
   }
 
   const looking = setInterval(
-    () => void look().catch((error: unknown) => report('rounds', error)),
+    () => void look().catch((error: unknown) => report(name, error)),
     TENANTS_EVERY_MS,
   ).unref()
-  void look().catch((error: unknown) => report('rounds', error))
+  void look().catch((error: unknown) => report(name, error))
 
   return {
     async stop() {

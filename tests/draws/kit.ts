@@ -1,0 +1,200 @@
+/** A small game that closes, as somebody would write it to begin with, and a stage with as many processes as wanted. */
+import { z } from 'zod'
+import type { Actor, Tx } from '../../src/db/tx.ts'
+import { createDraw } from '../../src/draws/draws.ts'
+import { type DrawGame, drawGames, type NewEntry } from '../../src/draws/game.ts'
+import { addEntries } from '../../src/draws/list.ts'
+import { type Draws, makeDraws } from '../../src/draws/service.ts'
+import { type DrawRow, loadDraw, loadDrawsForUpdate, loadWinners } from '../../src/draws/store.ts'
+import { refuse } from '../../src/errors.ts'
+import { sample } from '../../src/fairness/rolls.ts'
+import { newId } from '../../src/ids.ts'
+import { localEntropy, type RoundEntropy } from '../../src/proofs/round-entropy.ts'
+import { type Process, startStage } from '../games/kit.ts'
+
+const configSchema = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal('raffle'),
+  prizes: z.array(z.strictObject({ id: z.string(), qty: z.int().min(1) })).min(1),
+  reserves: z.int().min(0),
+})
+type LotsConfig = z.infer<typeof configSchema>
+
+const count = (config: LotsConfig) => config.prizes.reduce((sum, { qty }) => sum + qty, config.reserves)
+
+/** A bag of lots: who is drawn first has the first prize. What it grants and gives back is in the audit log. */
+export const LOTS: DrawGame<LotsConfig> = {
+  game: 'lots',
+  kind: 'draw',
+  configSchema,
+  margin_ms: 60_000,
+  fallback: { onOutage: 'void', deadlineS: 3_600, postponeBy: 200, maxPostpones: 1 },
+  reveal: () => ({ lead_ms: 1_000, step_ms: 2_000 }),
+  reads: () => 'none',
+  drawCount: count,
+  decide(config, { n }, rolls) {
+    const order = sample(rolls, n, Math.min(n, count(config)))
+    const left = [...order]
+    const prizes = config.prizes.map(({ id, qty }) => ({ id, entries: left.splice(0, qty) }))
+    return { order, prizes, reserves: left }
+  },
+  places(_config, outcome) {
+    const won = outcome['prizes'].flatMap((prize: { id: string; entries: number[] }) =>
+      prize.entries.map((entry_index) => ({ entry_index, prize: prize.id })),
+    )
+    return [...won, ...outcome['reserves'].map((entry_index: number) => ({ entry_index, prize: null }))]
+  },
+  /** A copied list: whoever is on the list of the draw before. */
+  async entries(tx, draw, after, limit) {
+    const rows = await tx.rows<{ entry_index: number; user_id: string }>(
+      `select entry_index, user_id from draw_entries where draw_id = $1 and entry_index > $2 order by entry_index limit $3`,
+      [draw.after_draw_id ?? draw.redraw_of, Number(after ?? -1), limit],
+    )
+    const entries = rows.map(({ user_id }): NewEntry => ({ user_id, ref_id: newId(), facts: {} }))
+    return { entries, after: rows.length < limit ? null : String(rows.at(-1)!.entry_index) }
+  },
+  async award(tx, draw, winners) {
+    for (const { place, user_id } of winners)
+      tx.audit({
+        action: 'lots.granted',
+        entity_type: 'lot',
+        entity_id: draw.id,
+        new_values: { place, user_id },
+      })
+  },
+  async refund(tx, draw, reason) {
+    tx.audit({ action: 'lots.refunded', entity_type: 'lot', entity_id: draw.id, new_values: { reason } })
+  },
+  vacancies: async () => [1],
+  async redraw(tx, draw) {
+    const config = configSchema.parse(JSON.parse(draw.config))
+    const closes_at = new Date(tx.now.getTime() + 60_000)
+    const { game_id } = draw
+    return {
+      game_id,
+      draw_name: `${draw.draw_name}, again`,
+      config: { ...config, prizes: [config.prizes[0]!] },
+      opens_at: tx.now,
+      closes_at,
+      draw_at: closes_at,
+    }
+  },
+}
+
+/** A game whose award fails, as a bug would make it. */
+export const FAULTY: DrawGame<LotsConfig> = {
+  ...LOTS,
+  game: 'faulty',
+  award: () => Promise.reject(new Error('this game cannot award')),
+}
+
+export const CONFIG: LotsConfig = {
+  v: 1,
+  kind: 'raffle',
+  prizes: [
+    { id: 'car', qty: 1 },
+    { id: 'cup', qty: 2 },
+  ],
+  reserves: 2,
+}
+
+export type DrawWish = {
+  config?: LotsConfig
+  game?: DrawGame<LotsConfig>
+  open_s?: number
+  draw_s?: number
+  game_id?: string
+  after_draw_id?: string
+  is_copied?: boolean
+}
+
+export async function startDraws(options: { entropy?: RoundEntropy; starts_at?: Date } = {}) {
+  const stage = await startStage(options)
+  const games = drawGames([LOTS, FAULTY])
+  const service = (process: Process, entropy?: RoundEntropy): Draws =>
+    makeDraws({
+      app: process.app,
+      checkpoints: process.checkpoints,
+      entropy: entropy ?? options.entropy ?? localEntropy,
+      games,
+      report: (where, error) => void stage.reports.push([where, error]),
+    })
+  const first: Process = { ...stage, stop: async () => {} }
+  const draws = service(first)
+  const tenantId = stage.tenants.get('demo')!
+
+  async function aDraw(wish: DrawWish = {}): Promise<string> {
+    const { open_s = 60, draw_s = open_s, game_id = newId(), config = CONFIG } = wish
+    const { id } = await draws.promise(
+      stage.boss(),
+      async (tx: Tx) => {
+        const from = tx.now.getTime()
+        return createDraw(
+          tx,
+          wish.game ?? LOTS,
+          {
+            game_id,
+            draw_name: 'Lots',
+            config,
+            opens_at: tx.now,
+            closes_at: new Date(from + open_s * 1000),
+            draw_at: new Date(from + draw_s * 1000),
+            ...(wish.after_draw_id && { after_draw_id: wish.after_draw_id }),
+            ...(wish.is_copied && { is_copied: true }),
+          },
+          draws.entropy,
+        )
+      },
+      undefined,
+      (draw) => [draw.id],
+    )
+    return id
+  }
+
+  /** Lots for these users, as a game's own use case takes them. */
+  const enter = (draw_id: string, users: readonly string[], app = stage.app, actor: Actor = stage.boss()) =>
+    app.run(
+      actor,
+      async (tx) => {
+        const [draw] = await loadDrawsForUpdate(tx, [draw_id])
+        if (draw!.status !== 'open' || tx.now >= draw!.closes_at) refuse('draw_closed')
+        return addEntries(
+          tx,
+          draw!,
+          users.map((user_id) => ({ user_id, ref_id: newId(), facts: {} })),
+        )
+      },
+      undefined,
+    )
+
+  const row = async (id: string): Promise<DrawRow> => (await stage.inTenant((tx) => loadDraw(tx, id)))!
+  const winners = (id: string) => stage.inTenant((tx) => loadWinners(tx, id))
+  const granted = () =>
+    stage.rows(
+      `select new_values->>'user_id' as user_id from audit_logs where action = 'lots.granted' order by seq`,
+    )
+
+  return {
+    ...stage,
+    games,
+    draws,
+    service,
+    tenantId,
+    aDraw,
+    enter,
+    row,
+    winners,
+    granted,
+    goOn: (id: string) => draws.advance(tenantId, id),
+    /** Lets so much time pass and does what is due. */
+    async pass(id: string, duration_s: number) {
+      stage.clock.advance(duration_s * 1000)
+      return draws.advance(tenantId, id)
+    },
+  }
+}
+
+export type DrawStage = Awaited<ReturnType<typeof startDraws>>
+
+export const users = (count: number, prefix = 'player'): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix}-${i}`)
