@@ -39,6 +39,7 @@ import { makeWheel } from './games/wheel/wheel.ts'
 import { makeAuth } from './http/auth.ts'
 import { makeHttp } from './http/server.ts'
 import { makeTokens } from './http/tokens.ts'
+import { insightTasks } from './insight/jobs.ts'
 import type { Task } from './jobs/queue.ts'
 import { makeJobs } from './jobs/runner.ts'
 import { keep } from './keeper.ts'
@@ -126,7 +127,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
   await reseal(app, directory, log)
 
-  const tasks: Task[] = [expiryTask(app)]
+  const tasks: Task[] = [expiryTask(app), ...insightTasks(app)]
   const jobs = makeJobs({ url, app, directory, tasks, report })
   steps.push({ name: 'jobs', stop: (deadline_ms) => jobs.stop(deadline_ms) })
 

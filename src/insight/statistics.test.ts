@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { fitOf, upperGamma } from './statistics.ts'
+import { atLeast, fitOf, ratioOf, upperGamma, wilson } from './statistics.ts'
 
 describe('chi-square fit of observed rolls (src/insight/statistics)', () => {
   // Quantiles of the chi-square distribution as every table prints them.
@@ -32,5 +32,53 @@ describe('chi-square fit of observed rolls (src/insight/statistics)', () => {
     assert.equal(fitOf([1, 1, 98], [1, 1, 98]).p_value, null)
     assert.equal(fitOf([3, 3, 94], [3, 3, 94]).degrees_of_freedom, 1)
     assert.equal(fitOf([0, 0], [1, 1]).p_value, null)
+  })
+})
+
+describe('proportions (src/insight/statistics)', () => {
+  // Where the share that would be promised lies 1.96 of its own deviations away, found by bisection.
+  for (const [successes, trials, low, high] of [
+    [10, 100, '0.055229', '0.174366'],
+    [98, 1000, '0.081082', '0.117995'],
+    [0, 10, '0.000000', '0.277533'],
+    [10, 10, '0.722467', '1.000000'],
+  ] as const) {
+    it(`S2-43 the 95 % interval of ${successes} in ${trials} is ${low} to ${high}`, () => {
+      const found = wilson(successes, trials)!
+      assert.ok(Math.abs(found.low - Number(low)) < 1e-6, String(found.low))
+      assert.ok(Math.abs(found.high - Number(high)) < 1e-6, String(found.high))
+    })
+  }
+
+  it('S2-43 without plays there is no interval', () => assert.equal(wilson(0, 0), null))
+
+  it('S2-52 the tail of the binomial distribution is what its terms add up to', () => {
+    const choose = (n: number, k: number): number => (k === 0 ? 1 : (choose(n, k - 1) * (n - k + 1)) / k)
+    for (const [successes, trials, share] of [
+      [1, 10, 0.1],
+      [5, 12, 0.25],
+      [12, 12, 0.5],
+      [3, 40, 0.65],
+      [39, 40, 0.65],
+    ] as const) {
+      let expected = 0
+      for (let k = successes; k <= trials; k++)
+        expected += choose(trials, k) * share ** k * (1 - share) ** (trials - k)
+      const found = atLeast(successes, trials, share)
+      assert.ok(Math.abs(found - expected) <= expected * 1e-6, `${found} ${expected}`)
+    }
+    assert.deepEqual(
+      [atLeast(0, 5, 0.1), atLeast(6, 5, 0.1), atLeast(1, 5, 0), atLeast(5, 5, 1)],
+      [1, 0, 0, 1],
+    )
+  })
+
+  it('S2-44 a ratio is an exact fraction with its decimal, half up; of nothing it is null', () => {
+    assert.deepEqual(ratioOf(3, 4), { numerator: 3, denominator: 4, decimal: '0.750000' })
+    assert.equal(ratioOf(1, 3)!.decimal, '0.333333')
+    assert.equal(ratioOf(2, 3)!.decimal, '0.666667')
+    assert.equal(ratioOf(1, 2_000_000)!.decimal, '0.000001')
+    assert.equal(ratioOf(0, 7)!.decimal, '0.000000')
+    assert.equal(ratioOf(0, 0), null)
   })
 })

@@ -95,3 +95,61 @@ function logGamma(a: number): number {
   })
   return -base + Math.log((2.5066282746310007 * series) / a)
 }
+
+/** The 97.5 % quantile of the normal distribution: two sides of a 95 % interval. */
+const Z_95 = 1.959963984540054
+
+/**
+ * The 95 % score interval of a proportion (Wilson 1927), as decimals between 0 and 1; null without trials. Holds up
+ * for few trials and for proportions near 0 and 1, where the usual one does not.
+ */
+export function wilson(successes: number, trials: number): { low: number; high: number } | null {
+  if (trials === 0) return null
+  const share = successes / trials
+  const z2 = Z_95 ** 2
+  const centre = share + z2 / (2 * trials)
+  const spread = Z_95 * Math.sqrt((share * (1 - share)) / trials + z2 / (4 * trials * trials))
+  const scale = 1 + z2 / trials
+  return { low: Math.max(0, (centre - spread) / scale), high: Math.min(1, (centre + spread) / scale) }
+}
+
+/**
+ * How surprising it is to succeed at least so often: P(X >= successes) of the binomial distribution, summed from the
+ * term of `successes` upwards, each from the one before it.
+ */
+export function atLeast(successes: number, trials: number, share: number): number {
+  if (successes <= 0 || share >= 1) return 1
+  if (successes > trials || share <= 0) return 0
+  const logTerm =
+    logGamma(trials + 1) -
+    logGamma(successes + 1) -
+    logGamma(trials - successes + 1) +
+    successes * Math.log(share) +
+    (trials - successes) * Math.log1p(-share)
+  let term = Math.exp(logTerm)
+  let sum = term
+  for (let k = successes; k < trials; k++) {
+    term *= ((trials - k) / (k + 1)) * (share / (1 - share))
+    sum += term
+    // Past the peak each term is smaller than the one before: what is left adds nothing.
+    if (k > trials * share && term < sum * PRECISION) break
+  }
+  return Math.min(1, sum)
+}
+
+export type Ratio = { numerator: number; denominator: number; decimal: string }
+
+const RATIO_PLACES = 6
+
+/** An exact fraction with its decimal to six places, half up; null of nothing. */
+export function ratioOf(numerator: number, denominator: number): Ratio | null {
+  if (denominator === 0) return null
+  const scale = 10n ** BigInt(RATIO_PLACES)
+  const half_up = (2n * BigInt(numerator) * scale + BigInt(denominator)) / (2n * BigInt(denominator))
+  const digits = half_up.toString().padStart(RATIO_PLACES + 1, '0')
+  return {
+    numerator,
+    denominator,
+    decimal: `${digits.slice(0, -RATIO_PLACES)}.${digits.slice(-RATIO_PLACES)}`,
+  }
+}
