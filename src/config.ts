@@ -39,6 +39,8 @@ export type Config = {
   is_demo: boolean
   entropy: EntropyChoice
   has_test_clock: boolean
+  /** Webhooks may point to this machine. */
+  allows_webhook_loopback: boolean
   shutdown_deadline_ms: number
   logLevel: LogLevel
   faultPoint: FaultPoint | null
@@ -169,6 +171,7 @@ const VARIABLES = {
   ENTROPY: z.enum(['local', 'drand'], 'must be local or drand'),
   DRAND_RELAYS: listOf(whyNoRelay),
   TEST_CLOCK: flag,
+  WEBHOOK_LOOPBACK: flag,
   SHUTDOWN_DEADLINE_MS: integer(100, 600_000),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
   FAULT_POINT: z
@@ -224,6 +227,7 @@ export function readConfig(
     is_demo: read.DEMO ?? !is_production,
     entropy: read.ENTROPY === 'drand' ? { source: 'drand', relays } : { source: 'local' },
     has_test_clock: read.TEST_CLOCK ?? false,
+    allows_webhook_loopback: read.WEBHOOK_LOOPBACK ?? false,
     shutdown_deadline_ms: read.SHUTDOWN_DEADLINE_MS ?? 15_000,
     logLevel: read.LOG_LEVEL ?? 'info',
     faultPoint: read.FAULT_POINT ?? null,
@@ -285,6 +289,10 @@ function mistakesTogether(
   wrongWhen(
     read.TEST_CLOCK === true,
     'TEST_CLOCK=1 is refused when NODE_ENV=production: nobody may move the clock of a live server.',
+  )
+  wrongWhen(
+    read.WEBHOOK_LOOPBACK === true,
+    'WEBHOOK_LOOPBACK=1 is refused when NODE_ENV=production: a webhook could reach what listens on this machine.',
   )
   wrongWhen(
     given('FAULT_POINT'),

@@ -70,6 +70,8 @@ export const ERRORS = {
   },
   client_seed_invalid: { status: 400, title: 'A client seed is 8-64 characters of A-Z, a-z, 0-9, _ and -.' },
   not_yet_revealed: { status: 409, title: 'The seed of this event is not revealed yet.' },
+  // Webhooks
+  webhook_disabled: { status: 409, title: 'This webhook is switched off.' },
   // Prize wallet
   prize_not_won: { status: 409, title: 'This play won no prize.' },
   prize_locked: { status: 409, title: 'The prize is locked; unlock it first.' },

@@ -58,6 +58,10 @@ import { proofRoutes } from './proofs/routes.ts'
 import { systemActor } from './system.ts'
 import { makeDirectory } from './tenants/directory.ts'
 import { tenantRoutes } from './tenants/routes.ts'
+import { webhookTasks } from './webhooks/deliver.ts'
+import { webhookRoutes } from './webhooks/routes.ts'
+import { resealWebhooks } from './webhooks/secrets.ts'
+import { makeSender } from './webhooks/send.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const BOT_COUNT = 6
@@ -127,7 +131,12 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
   await reseal(app, directory, log)
 
-  const tasks: Task[] = [expiryTask(app), ...insightTasks(app)]
+  const setting = { allows_loopback: config.allows_webhook_loopback }
+  const tasks: Task[] = [
+    expiryTask(app),
+    ...insightTasks(app),
+    ...webhookTasks({ app, send: makeSender(setting) }),
+  ]
   const jobs = makeJobs({ url, app, directory, tasks, report })
   steps.push({ name: 'jobs', stop: (deadline_ms) => jobs.stop(deadline_ms) })
 
@@ -168,6 +177,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...prizes.routes,
         ...walletRoutes(),
         ...ledgerRoutes(),
+        ...webhookRoutes(setting),
         ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),
         ...drawRoutes({ app, draws, directory }),
         ...proofRoutes({ app, wheel, checkpoints, directory }),
@@ -293,8 +303,8 @@ async function reseal(
   log: Log,
 ): Promise<void> {
   for (const { id } of await directory.all()) {
-    const count = await resealSeeds(app, id)
-    if (count > 0) log.info({ tenant: id, count }, 'seeds sealed again with the first key')
+    const count = (await resealSeeds(app, id)) + (await resealWebhooks(app, id))
+    if (count > 0) log.info({ tenant: id, count }, 'seeds and secrets sealed again with the first key')
   }
 }
 

@@ -90,6 +90,7 @@ describe('config: the environment', () => {
       ENTROPY: 'dice',
       DRAND_RELAYS: 'http://relay.example',
       TEST_CLOCK: 'true',
+      WEBHOOK_LOOPBACK: 'yes',
       SHUTDOWN_DEADLINE_MS: '-1',
       LOG_LEVEL: 'loud',
       FAULT_POINT: 'spin',
@@ -182,11 +183,12 @@ describe('config: the environment', () => {
   })
 
   it('production refuses a test clock and fault points, which are legal elsewhere', () => {
-    const breaking = { TEST_CLOCK: '1', FAULT_POINT: 'spin.commit:3:kill' }
+    const breaking = { TEST_CLOCK: '1', WEBHOOK_LOOPBACK: '1', FAULT_POINT: 'spin.commit:3:kill' }
     assert.deepEqual(readConfig(breaking).faultPoint, { name: 'spin.commit', at: 3, action: 'kill' })
     const mistakes = mistakesOf({ ...production(), ...breaking })
-    assert.equal(mistakes.length, 2)
+    assert.equal(mistakes.length, 3)
     assert.match(mistakes.join(), /TEST_CLOCK=1 is refused/)
+    assert.match(mistakes.join(), /WEBHOOK_LOOPBACK=1 is refused/)
     assert.match(mistakes.join(), /FAULT_POINT is refused/)
   })
 })

@@ -65,6 +65,25 @@ table blocked_users (row-level security, forced)
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
+table customer_facts (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  user_id character varying(128) not null
+  order_count integer not null
+  source_version bigint not null
+  told_by character varying(128) not null
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((source_version >= 0) AND (source_version <= '9007199254740991'::bigint)))
+  CHECK (((user_id)::text <> ''::text))
+  CHECK ((order_count >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, user_id)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
 table demo_orders (row-level security, forced)
   id uuid not null
   tenant_id uuid not null default app_tenant_id()
@@ -564,6 +583,7 @@ table game_events (row-level security, forced)
   PRIMARY KEY (tenant_id, game_id, game_seq)
   CREATE INDEX game_events_by_user ON public.game_events USING btree (tenant_id, user_id, created_at) WHERE (user_id IS NOT NULL)
   CREATE TRIGGER game_events_are_final BEFORE DELETE OR UPDATE ON public.game_events FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  CREATE TRIGGER game_events_are_told AFTER INSERT ON public.game_events REFERENCING NEW TABLE AS news FOR EACH STATEMENT EXECUTE FUNCTION tell_of_games()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
@@ -661,6 +681,7 @@ table gamification_game_plays (row-level security, forced)
   CREATE INDEX plays_by_time ON public.gamification_game_plays USING brin (created_at) WITH (autosummarize='on')
   CREATE TRIGGER claims_follow AFTER UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN (((old.prize_status)::text IS DISTINCT FROM (new.prize_status)::text)) EXECUTE FUNCTION claim_follows()
   CREATE TRIGGER moves_reach_inbox AFTER UPDATE ON public.gamification_game_plays REFERENCING OLD TABLE AS before_rows NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION inbox_of_moves()
+  CREATE TRIGGER plays_are_told AFTER INSERT ON public.gamification_game_plays REFERENCING NEW TABLE AS news FOR EACH STATEMENT EXECUTE FUNCTION tell_of_wins()
   CREATE TRIGGER plays_reach_inbox AFTER INSERT ON public.gamification_game_plays REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION inbox_of_wins()
   CREATE TRIGGER prizes_begin BEFORE INSERT ON public.gamification_game_plays FOR EACH ROW WHEN (((new.prize_status)::text <> ALL ((ARRAY['locked'::character varying, 'unlocked'::character varying])::text[]))) EXECUTE FUNCTION prize_begins()
   CREATE TRIGGER prizes_move BEFORE UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN (((old.prize_status)::text IS DISTINCT FROM (new.prize_status)::text)) EXECUTE FUNCTION prize_moves()
@@ -849,6 +870,7 @@ table ledger_postings (row-level security, forced)
   UNIQUE (tenant_id, txn_id, account_id)
   CREATE TRIGGER ledger_postings_are_final BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION refuse_change()
   CREATE CONSTRAINT TRIGGER ledger_postings_follow AFTER INSERT ON public.ledger_postings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_ledger_posting()
+  CREATE TRIGGER points_are_told AFTER INSERT ON public.ledger_postings REFERENCING NEW TABLE AS news FOR EACH STATEMENT EXECUTE FUNCTION tell_of_points()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
@@ -903,6 +925,21 @@ table notifications (row-level security, forced)
   grant delete, insert, select to livedraw_app
   grant select to livedraw_auditor
   grant update (read_at) to livedraw_app
+
+table outbox (row-level security, forced)
+  id uuid not null default gen_random_uuid()
+  tenant_id uuid not null default app_tenant_id()
+  event_type character varying(64) not null
+  data jsonb not null
+  created_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, id)
+  CREATE INDEX outbox_by_time ON public.outbox USING btree (tenant_id, created_at, id)
+  CREATE TRIGGER outbox_is_final BEFORE UPDATE ON public.outbox FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select to livedraw_app
+  grant select to livedraw_auditor
 
 table prize_applications (row-level security, forced)
   id uuid not null
@@ -1097,6 +1134,7 @@ table prize_history (row-level security, forced)
   FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
   PRIMARY KEY (tenant_id, play_id, id)
   CREATE TRIGGER prize_history_is_final BEFORE DELETE OR UPDATE ON public.prize_history FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  CREATE TRIGGER prize_moves_are_told AFTER INSERT ON public.prize_history REFERENCING NEW TABLE AS news FOR EACH STATEMENT EXECUTE FUNCTION tell_of_moves()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
@@ -1395,6 +1433,83 @@ table wallet_policies (row-level security, forced)
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table webhook_attempts (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  delivery_id uuid not null
+  attempt_no integer not null
+  attempted_at timestamp with time zone not null
+  duration_ms integer not null
+  status_code integer
+  failure character varying(64)
+  response_excerpt character varying(1000) not null default ''::character varying
+  next_attempt_at timestamp with time zone
+  CHECK (((status_code >= 100) AND (status_code <= 599)))
+  CHECK (((status_code IS NOT NULL) OR (failure IS NOT NULL)))
+  CHECK ((attempt_no >= 1))
+  CHECK ((duration_ms >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, delivery_id) REFERENCES webhook_deliveries(tenant_id, id) ON DELETE CASCADE
+  PRIMARY KEY (tenant_id, delivery_id, attempt_no)
+  CREATE TRIGGER webhook_attempts_are_final BEFORE UPDATE ON public.webhook_attempts FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table webhook_deliveries (row-level security, forced)
+  id uuid not null default gen_random_uuid()
+  tenant_id uuid not null default app_tenant_id()
+  webhook_id uuid not null
+  event_id uuid not null
+  delivery_status character varying(16) not null default 'pending'::character varying
+  attempt_count integer not null default 0
+  attempts_before integer not null default 0
+  next_attempt_at timestamp with time zone
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((((delivery_status)::text = 'pending'::text) = (next_attempt_at IS NOT NULL)))
+  CHECK (((attempts_before >= 0) AND (attempts_before <= attempt_count)))
+  CHECK (((delivery_status)::text = ANY ((ARRAY['pending'::character varying, 'delivered'::character varying, 'failed'::character varying, 'stopped'::character varying])::text[])))
+  CHECK ((attempt_count >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, event_id) REFERENCES outbox(tenant_id, id) ON DELETE CASCADE
+  FOREIGN KEY (tenant_id, webhook_id) REFERENCES webhooks(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, webhook_id, event_id)
+  CREATE INDEX webhook_deliveries_by_time ON public.webhook_deliveries USING btree (tenant_id, webhook_id, created_at, id)
+  CREATE INDEX webhook_deliveries_due ON public.webhook_deliveries USING btree (tenant_id, webhook_id, next_attempt_at) WHERE ((delivery_status)::text = 'pending'::text)
+  CREATE INDEX webhook_deliveries_of_event ON public.webhook_deliveries USING btree (tenant_id, event_id)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table webhooks (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  url character varying(500) not null
+  description character varying(200)
+  event_types jsonb not null
+  is_enabled boolean not null default true
+  disabled_reason character varying(16)
+  secret_sealed text
+  previous_secret_sealed text
+  previous_secret_until timestamp with time zone
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  deleted_at timestamp with time zone
+  CHECK (((disabled_reason)::text = 'gone'::text))
+  CHECK (((previous_secret_sealed IS NULL) = (previous_secret_until IS NULL)))
+  CHECK ((jsonb_typeof(event_types) = 'array'::text))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
 table wheel_games (row-level security, forced)
@@ -1861,6 +1976,13 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.is_told(event_type text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+RETURN (EXISTS (SELECT FROM webhooks w WHERE ((w.tenant_id = app_tenant_id()) AND w.is_enabled AND (w.deleted_at IS NULL) AND wants_event(w.event_types, is_told.event_type))))
+
+
 CREATE OR REPLACE FUNCTION public.keep_audit_row()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2141,6 +2263,37 @@ begin
 end $procedure$
 
 
+CREATE OR REPLACE FUNCTION public.public_prize(snapshot jsonb, is_open boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN is_open THEN jsonb_build_object('name', (snapshot -> 'name'::text), 'type', (snapshot -> 'type'::text), 'value', (snapshot -> 'value'::text), 'display_value', (snapshot -> 'display_value'::text)) ELSE NULL::jsonb END
+
+
+CREATE OR REPLACE FUNCTION public.publish_events(of_type text, datas jsonb[], at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  target uuid;
+begin
+  if not is_told(of_type) then return; end if;
+  with events as (
+    insert into outbox (event_type, data, created_at) select of_type, d, at from unnest(datas) as d returning id
+  )
+  insert into webhook_deliveries (webhook_id, event_id, next_attempt_at, created_at, updated_at)
+  select w.id, e.id, at, at, at from events e cross join webhooks w
+  where w.tenant_id = app_tenant_id() and w.is_enabled and w.deleted_at is null and wants_event(w.event_types, of_type);
+  for target in
+    select w.id from webhooks w
+    where w.tenant_id = app_tenant_id() and w.is_enabled and w.deleted_at is null and wants_event(w.event_types, of_type)
+    order by w.id
+  loop
+    perform add_job('webhooks.deliver', jsonb_build_object('webhook_id', target), at, at, null, 25, false);
+  end loop;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2189,6 +2342,106 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.tell_of_games()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  told record;
+begin
+  if not exists (select from webhooks w where w.tenant_id = app_tenant_id() and w.is_enabled and w.deleted_at is null) then
+    return null;
+  end if;
+  for told in
+    select n.event_type, max(n.created_at) as at,
+           array_agg(jsonb_build_object('game_id', n.game_id, 'seq', n.game_seq) || n.event_data order by n.game_id, n.game_seq) as datas
+    from news n
+    where n.game_id <> 'lobby' and n.event_type <> 'wheel.spun'
+    group by n.event_type
+  loop
+    perform publish_events(told.event_type, told.datas, told.at);
+  end loop;
+  return null;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.tell_of_moves()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  told record;
+begin
+  if not exists (select from webhooks w where w.tenant_id = app_tenant_id() and w.is_enabled and w.deleted_at is null) then
+    return null;
+  end if;
+  for told in
+    select moves.event_type, max(moves.moved_at) as at, array_agg(moves.data order by moves.id) as datas
+    from (
+      select n.id, n.moved_at,
+             case when n.from_status = 'applied' then 'prize.rolled_back' else 'prize.' || n.to_status end as event_type,
+             jsonb_build_object('play_id', n.play_id, 'user_id', p.user_id, 'game', g.game_name,
+               'prize_status', n.to_status, 'moved_at', utc_text(n.moved_at), 'why', n.why,
+               -- The row of the play is still as it was before the move.
+               'prize', public_prize(p.prize_snapshot, p.unlocked_at is not null or n.to_status in ('unlocked', 'applied')),
+               'application', case when 'applied' in (n.from_status, n.to_status) then
+                 (select jsonb_build_object('order_id', a.order_ref, 'order_minor', a.order_minor,
+                    'discount_minor', a.discount_minor, 'final_minor', a.final_minor, 'currency', a.currency)
+                  from prize_applications a where a.tenant_id = n.tenant_id and a.play_id = n.play_id
+                  order by a.applied_at desc, a.id desc limit 1) end) as data
+      from news n
+      join gamification_game_plays p on p.tenant_id = n.tenant_id and p.id = n.play_id
+      join gamification_games g on g.tenant_id = p.tenant_id and g.id = p.game_id
+    ) moves
+    group by moves.event_type
+  loop
+    perform publish_events(told.event_type, told.datas, told.at);
+  end loop;
+  return null;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.tell_of_points()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  datas jsonb[];
+  at timestamptz;
+begin
+  if not is_told('loyalty.points_moved') then return null; end if;
+  select array_agg(jsonb_build_object('user_id', a.owner_id, 'unit', n.currency, 'points', n.amount_minor,
+           'balance_after', n.balance_after_minor, 'posting_id', n.id, 'transfer_id', t.id,
+           'transfer_type', t.transfer_type, 'corrects_id', t.corrects_id) order by n.id), max(t.created_at)
+  into datas, at
+  from news n
+  join ledger_accounts a on a.tenant_id = n.tenant_id and a.id = n.account_id and a.account_kind = 'loyalty_points'
+  join ledger_transfers t on t.tenant_id = n.tenant_id and t.id = n.txn_id;
+  if datas is not null then perform publish_events('loyalty.points_moved', datas, at); end if;
+  return null;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.tell_of_wins()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  datas jsonb[];
+  at timestamptz;
+begin
+  if not is_told('prize.won') then return null; end if;
+  select array_agg(jsonb_build_object('play_id', n.id, 'user_id', n.user_id, 'game', g.game_name,
+           'prize_status', n.prize_status, 'won_at', utc_text(n.created_at), 'expires_at', utc_text(n.expires_at),
+           'prize', public_prize(n.prize_snapshot, n.prize_status <> 'locked')) order by n.id), max(n.created_at)
+  into datas, at
+  from news n join gamification_games g on g.tenant_id = n.tenant_id and g.id = n.game_id
+  where n.is_winner;
+  if datas is not null then perform publish_events('prize.won', datas, at); end if;
+  return null;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.tenant_directory(code text DEFAULT NULL::text, issuer text DEFAULT NULL::text)
  RETURNS TABLE(id uuid, tenant_code character varying, tenant_name character varying, is_active boolean, is_demo boolean, currency character varying, time_zone character varying, language_code character varying, idp_issuer character varying, idp_jwks_url character varying, idp_audience character varying)
  LANGUAGE sql
@@ -2218,6 +2471,20 @@ begin
   end if;
   return new;
 end $function$
+
+
+CREATE OR REPLACE FUNCTION public.utc_text(at timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+RETURN to_char((at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'::text)
+
+
+CREATE OR REPLACE FUNCTION public.wants_event(event_types jsonb, event_type text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (event_types ?| ARRAY[event_type, (split_part(event_type, '.'::text, 1) || '.*'::text)])
 
 
 -- Sequences

@@ -513,3 +513,24 @@ where (h.locked_count = coalesce(t.locked, 0) and h.unlocked_count = coalesce(t.
        and h.applied_count = coalesce(t.applied, 0) and h.expired_count = coalesce(t.expired, 0)
        and h.unread_count = coalesce(u.notes, 0)
        and (t.deadline is null or h.next_deadline <= t.deadline)) is not true;
+
+-- @W1 What counts as delivered was answered with 2xx after its last replay.
+select d.id
+from webhook_deliveries d
+where d.delivery_status = 'delivered'
+  and not exists (select from webhook_attempts a
+                  where a.tenant_id = d.tenant_id and a.delivery_id = d.id
+                    and a.attempt_no > d.attempts_before and a.status_code between 200 and 299);
+
+-- @W2 An attempt of the log belongs to a delivery that began at least so many.
+select a.delivery_id, a.attempt_no, d.attempt_count
+from webhook_attempts a
+left join webhook_deliveries d on d.tenant_id = a.tenant_id and d.id = a.delivery_id
+where (a.attempt_no <= d.attempt_count) is not true;
+
+-- @W3 An event tells nothing of a prize that was never opened, and of no prize its code.
+select o.id
+from outbox o
+join gamification_game_plays p on p.tenant_id = o.tenant_id and p.id = (o.data ->> 'play_id')::bigint
+where (p.unlocked_at is null and o.data -> 'prize' is distinct from 'null'::jsonb)
+   or (p.prize_code is not null and position(p.prize_code in o.data::text) > 0);

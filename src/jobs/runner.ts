@@ -43,8 +43,8 @@ export type JobsOptions = {
   report: (where: string, error: unknown) => void
 }
 
-/** One long job must not keep others waiting; more would only take connections from players. */
-const CONCURRENCY = 4
+/** One long job must not keep others waiting; webhooks hold at most half of these. */
+const CONCURRENCY = 8
 /** A job with a time of its own is at most this late; those for now are announced. */
 const POLL_MS = 1_000
 /** How soon the jobs of a process that died go on elsewhere. */

@@ -44,6 +44,18 @@ const CORRECTION = (more: string) => `
   insert into ledger_transfers (id, tenant_id, obligation, transfer_type, posting_count, content_hash, corrects_id, is_reversal, created_by, created_at)
   select 'b0000000-0000-4000-8000-000000000002', tenant_id, 'prize:1 again', 'test', 2, repeat('0', 64), id, ${more}, 'boss', now() from ledger_transfers`
 
+/** A webhook with one event of a prize that was never opened, delivered in its second attempt. */
+const WEBHOOK = `
+  insert into webhooks (id, tenant_id, url, event_types, created_at, updated_at)
+  select 'c0000000-0000-4000-8000-000000000001', id, 'https://shop.example/', '["prize.*"]', now(), now() from tenants where tenant_code = 'demo';
+  insert into outbox (id, tenant_id, event_type, data, created_at)
+  select 'c0000000-0000-4000-8000-000000000002', tenant_id, 'prize.won', jsonb_build_object('play_id', id, 'prize', null), now()
+  from gamification_game_plays where is_winner and unlocked_at is null order by id limit 1;
+  insert into webhook_deliveries (id, tenant_id, webhook_id, event_id, delivery_status, attempt_count, created_at, updated_at)
+  select 'c0000000-0000-4000-8000-000000000003', tenant_id, 'c0000000-0000-4000-8000-000000000001', id, 'delivered', 2, now(), now() from outbox;
+  insert into webhook_attempts (tenant_id, delivery_id, attempt_no, attempted_at, duration_ms, status_code)
+  select tenant_id, id, n, now(), 1, code from webhook_deliveries, (values (1, 500), (2, 204)) as r(n, code)`
+
 type Plant = { check: string; says: string; sql: string }
 
 /** One violation for each check of the report; `says` is the beginning of the check's sentence. */
@@ -399,6 +411,26 @@ const PLANTS: Plant[] = [
     says: 'Every shared spin',
     sql: `update wheel_rounds set outcome = case outcome->>'index' when '0' then '{"id": "none", "index": 1}'::jsonb else '{"id": "ten", "index": 0}'::jsonb end`,
   },
+  {
+    check: 'W1',
+    says: 'What counts as delivered',
+    sql: `${WEBHOOK}; update webhook_deliveries set attempts_before = 2`,
+  },
+  {
+    check: 'W2',
+    says: 'An attempt of the log',
+    sql: `${WEBHOOK}; update webhook_deliveries set attempt_count = 1`,
+  },
+  {
+    check: 'W3',
+    says: 'An event tells nothing',
+    sql: `${WEBHOOK}; update outbox set data = data || '{"prize": {"name": "Car"}}'`,
+  },
+  {
+    check: 'W3',
+    says: 'An event tells nothing',
+    sql: `${WEBHOOK}; update outbox o set data = data || jsonb_build_object('code', p.prize_code) from gamification_game_plays p where p.id = (o.data ->> 'play_id')::bigint`,
+  },
 ]
 
 async function onCopy<T>(act: (database: Database, url: string) => Promise<T>): Promise<T> {
@@ -470,6 +502,13 @@ describe('audit: a history of the product', function () {
       const report = await runAudit(database, { signingKeys: storyKeys })
       assert.deepEqual([...new Set(violated(report).map((check) => check.id))], ['I17'])
       assert.match(String(violated(report)[0]!.examples[0]), /the check failed/)
+    }))
+
+  it('S0-34 a webhook that was told the truth is no violation', () =>
+    onCopy(async (database, url) => {
+      await plant(url, WEBHOOK)
+      const report = await runAudit(database, { signingKeys: storyKeys })
+      assert.deepEqual(violated(report), [])
     }))
 
   for (const { check, says, sql } of PLANTS) {

@@ -58,6 +58,7 @@ export type Asked = {
 
 export type HttpHarness = HttpParts & {
   url: string
+  database_url: string
   port: number
   http: Server
   /** The clock of the product; tokens live in `tokenClock`. */
@@ -161,6 +162,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpHarness>
   return {
     ...parts,
     url,
+    database_url: db.url,
     port,
     http,
     clock,

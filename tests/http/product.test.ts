@@ -115,6 +115,12 @@ describe('http: every route of the product', () => {
       },
     })
     assert.equal(checkout.status, 201)
+    const hook = await http.ask('POST', '/api/v1/webhooks', {
+      token: operator,
+      json: { url: 'https://shop.example/', event_types: ['prize.won'] },
+    })
+    const sent = await http.ask('POST', `/api/v1/webhooks/${hook.body.id}/test`, { token: operator })
+    const span = { from: '2030-01-01T00:00:00Z', to: '2031-01-01T00:00:00Z' }
     /** Path -> parameters of acme, parameters that nobody has, and a body that fits. */
     const cases: [RegExp, Record<string, string>, Record<string, string>, unknown?][] = [
       [/^\/api\/v1\/game-engines\//, { id: engine.body.data[0].id }, { id: never }, {}],
@@ -145,6 +151,13 @@ describe('http: every route of the product', () => {
       ],
       [/^\/api\/v1\/ledger\/accounts\//, { id: account_id }, { id: never }],
       [/^\/api\/v1\/demo\/shop\/orders\//, { order_id: checkout.body.order_id }, { order_id: never }],
+      [
+        /\/deliveries\/\{/,
+        { id: hook.body.id, delivery_id: sent.body.delivery_id },
+        { id: never, delivery_id: never },
+      ],
+      [/^\/api\/v1\/webhooks\/\{id\}\/replay/, { id: hook.body.id }, { id: never }, span],
+      [/^\/api\/v1\/webhooks\//, { id: hook.body.id }, { id: never }, {}],
       [/^\/api\/v1\/prizes\//, { id: String(wheel.prize_id) }, { id: '999999' }, {}],
     ]
     /** Public by design: no tenant owns what they show, or they are not there for anybody yet. */

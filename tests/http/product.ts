@@ -15,6 +15,7 @@ import { walletRoutes } from '../../src/prizes/routes.ts'
 import { type Checkpoints, makeCheckpoints } from '../../src/proofs/checkpoints.ts'
 import { localEntropy } from '../../src/proofs/round-entropy.ts'
 import { proofRoutes } from '../../src/proofs/routes.ts'
+import { webhookRoutes } from '../../src/webhooks/routes.ts'
 import { type HttpHarness, type HttpOptions, startHttp } from './harness.ts'
 
 export type Product = HttpHarness & {
@@ -42,6 +43,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...prizeResource().routes,
         ...walletRoutes(),
         ...ledgerRoutes(),
+        ...webhookRoutes({ allows_loopback: true }),
         ...wheelRoutes({ app, wheel, crowdOf: () => ({ players: 0, spectators: 0 }) }),
         ...drawRoutes({ app, draws, directory }),
         ...proofRoutes({ app, wheel, checkpoints, directory }),
