@@ -25,9 +25,11 @@ export function readyLine({ url, pid, database }: Ready): string {
 
 type Link = { name: string; path: string; says: string }
 
-function linksOf({ is_production }: Ready): Link[] {
+function linksOf({ is_production, is_demo }: Ready): Link[] {
   return [
     { name: 'Play', path: '/', says: 'spin the wheel' },
+    { name: 'Wallet', path: '/wallet', says: 'unlock and use what you won' },
+    ...(is_demo ? [{ name: 'Shop', path: '/shop', says: 'order with a prize' }] : []),
     { name: 'Watch', path: '/watch', says: 'big screen, no login' },
     { name: 'Verify', path: '/verify', says: 'check any result; offline too' },
     {

@@ -11,12 +11,15 @@ import { createTenant } from '../tenants/tenants.ts'
 export const DEMO_TENANT = 'demo'
 export const DEMO_WHEEL = 'summer-wheel'
 
+/** What guests win: enough kinds and conditions that wallet and shop have something to say. */
 const PRIZES = [
   {
     name: '10% off',
+    description: 'Off your next larger order.',
     type: 'discount_percentage',
     value: '10.00',
     display_value: '10% OFF',
+    prize_color: '#2F6FED',
     min_order_amount: '50.00',
     max_discount_amount: '25.00',
     valid_order_types: ['delivery', 'takeaway'],
@@ -25,62 +28,80 @@ const PRIZES = [
   },
   {
     name: 'Free delivery',
+    description: 'We bring it for nothing.',
     type: 'free_delivery',
     display_value: 'FREE DELIVERY',
-    valid_order_types: ['delivery'],
+    prize_color: '#0E9F8A',
+    max_delivery_distance_km: 8,
+    valid_zone_ids: [1, 2],
+    expires_in_days: 14,
     cost_minor: 250,
   },
-  { name: '100 points', type: 'loyalty_points', value: '100', display_value: '100 POINTS', cost_minor: 100 },
+  {
+    name: '100 points',
+    type: 'loyalty_points',
+    value: '100',
+    display_value: '100 POINTS',
+    prize_color: '#B7791F',
+    never_expires: true,
+    cost_minor: 100,
+  },
   {
     name: '20.00 credit',
     type: 'wallet_credit',
     value: '20.00',
     display_value: '20.00 CREDIT',
+    prize_color: '#C2417C',
+    expires_in_days: 30,
     stock: 50,
     cost_minor: 2000,
   },
-  { name: '2 more spins', type: 'spin_chance', value: '2', display_value: '+2 SPINS', cost_minor: 0 },
+  {
+    name: '2 more spins',
+    type: 'spin_chance',
+    value: '2',
+    display_value: '+2 SPINS',
+    prize_color: '#7C5CE0',
+    cost_minor: 0,
+  },
+  {
+    name: '5.00 off',
+    description: 'For those who pay without cash.',
+    type: 'discount_fixed',
+    value: '5.00',
+    display_value: '5.00 OFF',
+    prize_color: '#D9480F',
+    min_order_amount: '20.00',
+    min_cart_items: 2,
+    valid_payment_methods: ['card', 'paypal'],
+    expires_in_days: 3,
+    cost_minor: 500,
+  },
+  {
+    name: 'A dessert',
+    description: 'One tiramisu on the house.',
+    type: 'free_item',
+    display_value: 'FREE DESSERT',
+    prize_color: '#A61E4D',
+    valid_food_ids: [41],
+    min_order_amount: '10.00',
+    expires_in_days: 1,
+    cost_minor: 200,
+  },
 ] as const
 
 const SEGMENTS = [
-  { reward_slug: 'ten', reward_label: '10% OFF', probability: '0.15', prize: 0, reward_color: '#2F6FED' },
-  {
-    reward_slug: 'none-1',
-    reward_label: 'Try again',
-    probability: '0.20',
-    prize: null,
-    reward_color: '#3B4256',
-  },
-  {
-    reward_slug: 'delivery',
-    reward_label: 'Free delivery',
-    probability: '0.15',
-    prize: 1,
-    reward_color: '#0E9F8A',
-  },
-  {
-    reward_slug: 'points',
-    reward_label: '100 points',
-    probability: '0.20',
-    prize: 2,
-    reward_color: '#B7791F',
-  },
-  {
-    reward_slug: 'none-2',
-    reward_label: 'So close',
-    probability: '0.15',
-    prize: null,
-    reward_color: '#3B4256',
-  },
-  {
-    reward_slug: 'credit',
-    reward_label: '20.00 credit',
-    probability: '0.02',
-    prize: 3,
-    reward_color: '#C2417C',
-  },
-  { reward_slug: 'spins', reward_label: '+2 spins', probability: '0.13', prize: 4, reward_color: '#7C5CE0' },
+  { reward_slug: 'ten', reward_label: '10% OFF', probability: '0.15', prize: 0 },
+  { reward_slug: 'none-1', reward_label: 'Try again', probability: '0.15', prize: null },
+  { reward_slug: 'delivery', reward_label: 'Free delivery', probability: '0.13', prize: 1 },
+  { reward_slug: 'points', reward_label: '100 points', probability: '0.15', prize: 2 },
+  { reward_slug: 'five', reward_label: '5.00 off', probability: '0.12', prize: 5 },
+  { reward_slug: 'none-2', reward_label: 'So close', probability: '0.12', prize: null },
+  { reward_slug: 'credit', reward_label: '20.00 credit', probability: '0.02', prize: 3 },
+  { reward_slug: 'dessert', reward_label: 'Free dessert', probability: '0.08', prize: 6 },
+  { reward_slug: 'spins', reward_label: '+2 spins', probability: '0.08', prize: 4 },
 ] as const
+const NOTHING_COLOR = '#3B4256'
 
 export type DemoDeps = {
   app: App
@@ -123,6 +144,7 @@ async function makeRows(tx: Tx, prizes: MadeResource, wheels: MadeResource): Pro
       rewards: SEGMENTS.map(({ prize, ...segment }) => ({
         ...segment,
         reward_type: prize === null ? 'none' : PRIZES[prize].type === 'spin_chance' ? 'spin_chance' : 'prize',
+        reward_color: prize === null ? NOTHING_COLOR : PRIZES[prize].prize_color,
         prize_id: prize === null ? null : ids[prize]!,
         per_user_limit: null,
         reward_description: null,

@@ -150,6 +150,7 @@ const orderExample = {
       effect: { kind: 'order_discount', amount: '7.80' },
     },
   },
+  held_until: null,
   created_at: '2026-11-20T12:00:00.000Z',
   placed_at: '2026-11-20T12:01:00.000Z',
   closed_at: null,
@@ -177,6 +178,10 @@ const order = z
     applied_details: appliedDetailsSchema
       .nullable()
       .meta({ description: 'The whole calculation of the prize, once the order was placed.' }),
+    held_until: z.iso
+      .datetime()
+      .nullable()
+      .meta({ description: 'Until when the prize is kept for this checkout.' }),
     created_at: z.iso.datetime(),
     placed_at: z.iso.datetime().nullable(),
     closed_at: z.iso.datetime().nullable(),
@@ -243,7 +248,7 @@ export function shopRoutes(directory: Directory): Route[] {
     route({
       method: 'post',
       path: `${PATH}/orders`,
-      summary: 'Open a checkout',
+      summary: 'Open a checkout, for which the prize is held',
       description: `Once per order_id, which the caller chooses. Earlier checkouts of the player are abandoned. ${ONLY_DEMO}`,
       tags: TAGS,
       roles: ['player'],
@@ -286,12 +291,12 @@ export function shopRoutes(directory: Directory): Route[] {
       method: 'post',
       path: `${PATH}/orders/{order_id}/close`,
       summary: 'Cancel a placed order of mine, or leave a checkout',
-      description: `Once; a repetition answers the order as it stands. ${ONLY_DEMO}`,
+      description: `The prize is taken back, or released. Once; a repetition answers the order as it stands. ${ONLY_DEMO}`,
       tags: TAGS,
       roles: ['player'],
       params: orderParams,
       answer: order,
-      refusals: ['not_found'],
+      refusals: ['not_found', 'obligation_conflict', 'insufficient_funds', 'fulfilment_delivered'],
       run: async ({ run, actor, params }) =>
         run(closeOrder, { ...params, user_id: actor.userId }, await shopOf(actor)),
     }),

@@ -5,12 +5,15 @@
  * Its orders are idempotent by their own id, which whoever orders has chosen, and by their state.
  */
 import type { Actor, Tx } from '../db/tx.ts'
-import { refuse } from '../errors.ts'
+import { Refusal, refuse } from '../errors.ts'
 import { conditionsSchema, type OrderFacts } from '../prizes/conditions.ts'
 import { appliedDetailsSchema } from '../prizes/discount.ts'
+import { holdPrize, releasePrize } from '../prizes/hold.ts'
 import { amountOf, amountText, decimalsOf, kilometresText } from '../prizes/money.ts'
+import { prizeOf } from '../prizes/play.ts'
 import { applyPrize, validatePrize } from '../prizes/redemption.ts'
 import { loadApplications } from '../prizes/redemption-store.ts'
+import { rollbackPrize } from '../prizes/rollback.ts'
 import { loadPlay, loadTerms, type PlayRow } from '../prizes/store.ts'
 import { type Cart, freeItem, type Priced, priced } from './menu.ts'
 import {
@@ -53,25 +56,27 @@ export async function quoteCart(tx: Tx, { user_id, play_id, ...cart }: Asked) {
 }
 
 /**
- * Opens a checkout and ends the user's earlier ones. The same id with the same cart is answered as it is now. Refuses
- * not_found, already_exists for an id that is taken, and prize_not_applicable with every reason.
+ * Opens a checkout, for which the prize is held, and ends the user's earlier ones. The same id with the same cart is
+ * answered as it is now. Refuses not_found, already_exists for an id that is taken, and prize_not_applicable with every
+ * reason.
  */
 export async function startCheckout(
   tx: Tx,
   { user_id, play_id, order_id, ...cart }: Asked & { order_id: string },
 ) {
   for (const open of await lockCheckouts(tx, user_id)) {
-    if (open.id !== order_id) await recordClosed(tx, open.id, 'abandoned')
+    if (open.id !== order_id) await abandon(tx, open)
   }
   const { currency } = await loadTerms(tx)
   const cost = priced(cart)
   const made = await insertOrder(tx, { ...cart, ...cost, id: order_id, user_id, currency, play_id })
-  if (made === undefined) return orderView(await sameOrder(tx, order_id, user_id, play_id, cost))
+  if (made === undefined) return orderView(tx, await sameOrder(tx, order_id, user_id, play_id, cost))
   if (play_id !== null) {
     const { valid, reasons } = await validated(tx, play_id, order_id, user_id, cart, cost)
     if (!valid) refuse('prize_not_applicable', { facts: { reasons } })
+    await holdPrize(tx, { play_id, order_id, minutes: null })
   }
-  return orderView(made)
+  return orderView(tx, made)
 }
 
 async function sameOrder(tx: Tx, id: string, user_id: string, play_id: number | null, { lines }: Priced) {
@@ -89,38 +94,50 @@ async function sameOrder(tx: Tx, id: string, user_id: string, play_id: number | 
  */
 export async function placeOrder(tx: Tx, { user_id, order_id }: { user_id: string; order_id: string }) {
   const order = (await lockDemoOrder(tx, order_id, user_id)) ?? refuse('not_found')
-  if (order.status === 'placed') return orderView(order)
+  if (order.status === 'placed') return orderView(tx, order)
   if (order.status !== 'checkout') refuse('order_closed')
   const { id, delivery_fee_minor, play_id } = order
-  if (play_id === null)
-    return orderView(
-      await recordPlaced(tx, { id, delivery_fee_minor, discount_minor: 0, applied_details: null }),
-    )
+  const charged = { id, delivery_fee_minor, discount_minor: 0, applied_details: null }
+  if (play_id === null) return orderView(tx, await recordPlaced(tx, charged))
 
   const play = (await loadPlay(tx, play_id, user_id)) ?? refuse('not_found')
   await applyPrize(tx, { play_id, order_id: id, order: await factsOf(tx, play, user_id, order, order) })
   const [application] = await loadApplications(tx, [play_id], id)
   const applied_details = appliedDetailsSchema.parse(application!.details)
-  const { effect } = applied_details.calculation
-  return orderView(
-    await recordPlaced(tx, {
-      id,
-      delivery_fee_minor: effect.kind === 'free_delivery' ? 0 : delivery_fee_minor,
-      discount_minor: application!.discount_minor,
-      applied_details,
-    }),
-  )
+  const is_delivery_free = applied_details.calculation.effect.kind === 'free_delivery'
+  const placed = await recordPlaced(tx, {
+    id,
+    delivery_fee_minor: is_delivery_free ? 0 : delivery_fee_minor,
+    discount_minor: application!.discount_minor,
+    applied_details,
+  })
+  return orderView(tx, placed)
 }
 
 /**
- * Ends an order: a checkout is abandoned, a placed order is cancelled. One that has ended is answered as it is.
- * Refuses not_found.
+ * Ends an order: a checkout is abandoned and its prize released, a placed order is cancelled and its prize taken back.
+ * One that has ended is answered as it is. Refuses not_found, and what the wallet refuses to take back.
  */
 export async function closeOrder(tx: Tx, { user_id, order_id }: { user_id: string; order_id: string }) {
   const order = (await lockDemoOrder(tx, order_id, user_id)) ?? refuse('not_found')
-  if (order.status === 'checkout') return orderView(await recordClosed(tx, order.id, 'abandoned'))
-  if (order.status === 'placed') return orderView(await recordClosed(tx, order.id, 'cancelled'))
-  return orderView(order)
+  if (order.status === 'checkout') return orderView(tx, await abandon(tx, order))
+  if (order.status !== 'placed') return orderView(tx, order)
+  const { id, play_id } = order
+  if (play_id !== null)
+    await rollbackPrize(tx, { play_id, order_id: id, reason: 'cancelled by the customer', returned: null })
+  return orderView(tx, await recordClosed(tx, id, 'cancelled'))
+}
+
+async function abandon(tx: Tx, { id, play_id }: OrderRow): Promise<OrderRow> {
+  if (play_id !== null) {
+    try {
+      await releasePrize(tx, { play_id, order_id: id })
+    } catch (error) {
+      // Ours has ended and another order has it: there is nothing to release.
+      if (!(error instanceof Refusal && error.code === 'prize_held')) throw error
+    }
+  }
+  return recordClosed(tx, id, 'abandoned')
 }
 
 /** A page of a user's orders, newest first. */
@@ -129,7 +146,8 @@ export async function readOrders(
   { user_id, limit, cursor }: { user_id: string; limit: number; cursor: string | null },
 ) {
   const rows = await loadOrderPage(tx, user_id, cursor, limit + 1)
-  const data = rows.slice(0, limit).map(orderView)
+  const data = []
+  for (const row of rows.slice(0, limit)) data.push(await orderView(tx, row))
   return { data, next_cursor: rows.length > limit ? data.at(-1)!.order_id : null }
 }
 
@@ -182,12 +200,23 @@ function minorOf(amount: string | null, currency: string): number {
   return amount === null ? 0 : Number(amountOf(amount, decimalsOf(currency)))
 }
 
-function orderView({ id, user_id: _, created_at, placed_at, closed_at, ...row }: OrderRow) {
+async function orderView(tx: Tx, { id, user_id, created_at, placed_at, closed_at, ...row }: OrderRow) {
+  const held_until = row.status === 'checkout' ? await heldUntil(tx, row.play_id, id, user_id) : null
   return {
     order_id: id,
     ...row,
+    held_until: held_until?.toISOString() ?? null,
     created_at: created_at.toISOString(),
     placed_at: placed_at?.toISOString() ?? null,
     closed_at: closed_at?.toISOString() ?? null,
   }
+}
+
+/** Until when the wallet keeps the prize for a checkout; null when it does not. */
+async function heldUntil(tx: Tx, play_id: number | null, order_id: string, user_id: string) {
+  if (play_id === null) return null
+  const play = await loadPlay(tx, play_id, user_id)
+  const hold =
+    play && prizeOf(play).restraints.find((each) => each.kind === 'hold' && each.order_id === order_id)
+  return hold?.until ?? null
 }

@@ -154,6 +154,66 @@ describe('the demo shop', () => {
     assert.deepEqual([rest.data[0].status, rest.next_cursor], ['abandoned', null])
   })
 
+  it('P-27 a checkout holds its prize: no other order takes it, leaving frees it, placing consumes the hold', async () => {
+    const play_id = await shop.open('hilda', TEN_OFF)
+    const first = await checkout('hilda', play_id)
+    const held_ms = Date.parse(first.body.held_until) - shop.clock.now().getTime()
+    assert.equal(held_ms, 15 * 60_000)
+    assert.deepEqual((await orders('hilda')).data, [first.body])
+
+    const elsewhere = await shop.apply(play_id, { order_id: 1, order_amount: 78, order_type: 'delivery' })
+    assert.deepEqual([elsewhere.status, elsewhere.body.code], [409, 'prize_held'])
+    const [left, again] = await Promise.all(
+      [0, 1].map(() => post('hilda', `/orders/${first.body.order_id}/close`)),
+    )
+    assert.deepEqual([left!.body.status, left!.body.held_until], ['abandoned', null])
+    assert.equal(again!.text, left!.text)
+
+    const second = await checkout('hilda', play_id)
+    const third = await checkout('hilda', play_id)
+    assert.deepEqual([second.status, third.status], [201, 201])
+    assert.equal((await post('hilda', `/orders/${third.body.order_id}/place`)).body.status, 'placed')
+    const holds = await shop.database.query('select * from prize_holds where play_id = $1', [play_id])
+    assert.deepEqual(holds, [])
+  })
+
+  it('P-27 a hold that has ended binds nobody, and its checkout can still be placed or left', async () => {
+    const play_id = await shop.open('ida', TEN_OFF)
+    const late = await checkout('ida', play_id)
+    shop.clock.advance(16 * 60_000)
+    const token = shop.service
+    const json = { order_id: 'counter-1' }
+    const held = await shop.ask('POST', `/api/v1/gamification/hold/${play_id}`, {
+      token,
+      json,
+      headers: { 'idempotency-key': 'hold-1' },
+    })
+    assert.equal(held.status, 200, held.text)
+    assert.equal((await post('ida', `/orders/${late.body.order_id}/place`)).body.code, 'prize_held')
+    assert.equal((await post('ida', `/orders/${late.body.order_id}/close`)).body.status, 'abandoned')
+  })
+
+  it('P-28 cancelling takes the prize back once, points included, and it can be used again', async () => {
+    const play_id = await shop.open('carl', { type: 'loyalty_points', value: '100' })
+    const points = async () => {
+      const token = await shop.player('carl')
+      const { body } = await shop.ask('GET', '/api/v1/me/balances', { token })
+      return body.data.find(({ currency }: any) => currency === 'PTS')?.balance_minor ?? 0
+    }
+    const { body } = await checkout('carl', play_id)
+    await post('carl', `/orders/${body.order_id}/place`)
+    assert.equal(await points(), 100)
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => post('carl', `/orders/${body.order_id}/close`)),
+    )
+    assert.deepEqual([...new Set(answers.map((each) => each.body.status))], ['cancelled'])
+    assert.equal(await points(), 0)
+    assert.equal((await shop.row(play_id))['prize_status'], 'unlocked')
+    const next = await checkout('carl', play_id)
+    await post('carl', `/orders/${next.body.order_id}/place`)
+    assert.equal(await points(), 100)
+  })
+
   it('S2-56 a cart with unknown, doubled or too many items is refused', async () => {
     for (const items of [
       [],
