@@ -1,4 +1,4 @@
-// Builds the three pages into dist-client, from where the server serves them.
+// Builds the pages into dist-client, from where the server serves them.
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 
@@ -18,7 +18,9 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: 'es2022',
     rolldownOptions: {
-      input: { index: here('./index.html'), watch: here('./watch.html'), verify: here('./verify.html') },
+      input: Object.fromEntries(
+        ['index', 'wallet', 'shop', 'watch', 'verify'].map((page) => [page, here(`./${page}.html`)]),
+      ),
     },
   },
   server: { proxy: { '/api': 'http://127.0.0.1:2567', '/.well-known': 'http://127.0.0.1:2567' } },

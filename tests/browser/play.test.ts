@@ -6,10 +6,12 @@ import {
   aLine,
   aWheel,
   DESK,
+  isFocused,
   PHONE,
   sidewaysPx,
   sliceUnderPointer,
   smallTargets,
+  tabTo,
   whenWheelStops,
 } from './server.ts'
 
@@ -70,18 +72,13 @@ describe('the play page', function () {
     const { page } = await scene.visitor()
     await open(page, slug)
     await page.getByText('3 spins left').waitFor()
-    for (let i = 0; i < 20 && !(await spinButton(page).evaluate((it) => it.matches(':focus'))); i++) {
-      await page.keyboard.press('Tab')
-    }
+    await tabTo(page, spinButton(page))
     await page.keyboard.press('Enter')
     await outcome(page).waitFor()
     const told = await outcome(page).innerText()
     await page.getByRole('status').filter({ hasText: told }).waitFor({ state: 'attached' })
     await page.locator('.chances', { hasText: '2 spins left' }).waitFor()
-    assert.ok(
-      await spinButton(page).evaluate((it) => it.matches(':focus')),
-      'the focus has stayed on the button',
-    )
+    assert.ok(await isFocused(spinButton(page)), 'the focus has stayed on the button')
   })
 
   it('P-04 with reduced motion nothing turns and the result is text at once', async () => {

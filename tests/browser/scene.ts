@@ -1,6 +1,6 @@
 // What every browser test file sets up: the one server and browser of the run, and visitors who leave after each test.
 import type { BrowserContextOptions } from 'playwright-core'
-import { aPage, START_MS_MAX, type Started, stage } from './server.ts'
+import { aPage, type Player, START_MS_MAX, type Started, stage } from './server.ts'
 
 /** Time to prepare what a file needs, beyond the start of the server. */
 const PREPARE_MS_MAX = 60_000
@@ -10,6 +10,8 @@ export type Scene = {
   readonly on: Started
   /** A page in a browser profile of its own, closed after the test. */
   visitor(options?: BrowserContextOptions): ReturnType<typeof aPage>
+  /** The same, as a guest that is there already: what the tab's session storage would hold. */
+  visitorAs(player: Player, options?: BrowserContextOptions): ReturnType<typeof aPage>
   /** Something to end after the test. */
   afterwards(end: () => unknown): void
 }
@@ -36,13 +38,22 @@ export function aScene(prepare: (on: Started) => Promise<unknown> = async () => 
     for (const end of ends.splice(0)) await end()
   })
 
+  async function visitor(options: BrowserContextOptions = {}) {
+    const made = await aPage(on, options)
+    ends.push(made.close)
+    return made
+  }
+
   return {
     get on() {
       return on
     },
-    async visitor(options = {}) {
-      const made = await aPage(on, options)
-      ends.push(made.close)
+    visitor,
+    async visitorAs(player, options) {
+      const made = await visitor(options)
+      await made.page.addInitScript(
+        `sessionStorage.setItem('livedraw.guest', ${JSON.stringify(JSON.stringify(player))})`,
+      )
       return made
     },
     afterwards: (end) => void ends.push(end),

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after } from 'mocha'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { launch } from './chromium.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -143,7 +143,7 @@ async function operate<T>(url: string, token: string, path: string, body: unknow
   const answer = await fetch(`${url}/api/v1${path}`, {
     method: 'POST',
     headers: {
-      authorization: `Bearer ${token}`,
+      ...(token !== '' && { authorization: `Bearer ${token}` }),
       'content-type': 'application/json',
       'idempotency-key': crypto.randomUUID(),
     },
@@ -160,21 +160,31 @@ export type WheelOptions = {
   round_join_s?: number
   /** Every spin wins the prize, whichever slice it stops on. */
   always_wins?: boolean
+  /** Definitions of what is won, slice by slice in turn; ten per cent off when nothing is said. */
+  prizes?: Record<string, unknown>[]
 }
 
 let wheel_count = 0
 
+const COFFEE = {
+  name: 'Cup of coffee',
+  type: 'discount_percentage',
+  value: '10.00',
+  display_value: 'COFFEE',
+}
+
 /** A wheel of its own for one test: eight equal slices, published. Returns its slug. */
 export async function aWheel({ operate }: TestServer, options: WheelOptions = {}): Promise<string> {
-  const { visit_chances = 3, duration_ms = 1_500, round_join_s = 5, always_wins = false } = options
+  const {
+    visit_chances = 3,
+    duration_ms = 1_500,
+    round_join_s = 5,
+    always_wins = false,
+    prizes = [COFFEE],
+  } = options
   const wheel_slug = `browser-${process.pid}-${++wheel_count}`
-  const prize = await operate<{ id: number }>('/prizes', {
-    name: 'Cup of coffee',
-    type: 'discount_percentage',
-    value: '10.00',
-    display_value: 'COFFEE',
-    stock: null,
-  })
+  const ids: number[] = []
+  for (const prize of prizes) ids.push((await operate<{ id: number }>('/prizes', prize)).id)
   await operate('/wheels', {
     wheel_name: `Test wheel ${wheel_count}`,
     wheel_slug,
@@ -184,11 +194,35 @@ export async function aWheel({ operate }: TestServer, options: WheelOptions = {}
       reward_slug: `slice-${i}`,
       reward_label: `Slice ${i}`,
       probability: '0.125',
-      ...((always_wins || i % 2 === 0) && { prize_id: prize.id }),
+      ...((always_wins || i % 2 === 0) && { prize_id: ids[i % ids.length] }),
     })),
   })
   await operate(`/wheels/${wheel_slug}/publish`)
   return wheel_slug
+}
+
+/** A guest as the pages keep it, and what it asks of the API. */
+export type Player = { token: string; user_id: string; expires_at: string; tenant: string }
+
+/** A new guest of the demo tenant. */
+export async function aGuest({ url }: TestServer): Promise<Player> {
+  const guest = await send<Omit<Player, 'tenant'>>(url, '', '/guest', { tenant: 'demo' })
+  return { ...guest, tenant: 'demo' }
+}
+
+/** Asks the API as a player. Throws what is not 2xx. */
+export const send = operate
+
+/** Spins a wheel of `always_wins` so often; the wins are locked. Answers their play ids, oldest first. */
+export async function win(server: TestServer, { token, user_id }: Player, slug: string, count = 1) {
+  await server.operate('/spin-chances', { user_id, count, reason: 'browser test' })
+  const ids: number[] = []
+  for (let i = 0; i < count; i++) {
+    const request_id = crypto.randomUUID()
+    const spun = await send<{ play_id: number }>(server.url, token, `/wheels/${slug}/spins`, { request_id })
+    ids.push(spun.play_id)
+  }
+  return ids
 }
 
 /** What went wrong on a page that the eye would not see. */
@@ -234,12 +268,28 @@ export async function sliceUnderPointer(page: Page): Promise<string> {
 }
 
 /** What can be pressed and is smaller than a thumb, whatever an animation makes of it just now. The skip link is for keyboards, hidden inputs have their label. */
-const SMALL_TARGETS = `[...document.querySelectorAll('a:not(.skip), button, input:not(.sr-only), textarea')]
+const SMALL_TARGETS = `[...document.querySelectorAll('a:not(.skip), button, summary, select, input:not(.sr-only), textarea')]
   .filter((it) => it.getClientRects().length > 0 && it.offsetHeight < 44)
   .map((it) => it.textContent || it.id)`
 
 /** The names of targets that are lower than 44 px. */
 export const smallTargets = (page: Page): Promise<string[]> => page.evaluate<string[]>(SMALL_TARGETS)
+
+export const isFocused = (target: Locator): Promise<boolean> =>
+  target.evaluate((element) => element.matches(':focus'))
+
+/** More stops than any page has. */
+const TABS_MAX = 60
+
+/** Presses Tab until the focus is there, as a person without a mouse does. */
+export async function tabTo(page: Page, target: Locator): Promise<void> {
+  await target.waitFor()
+  for (let i = 0; i < TABS_MAX; i++) {
+    if (await isFocused(target)) return
+    await page.keyboard.press('Tab')
+  }
+  throw new Error(`Tab does not lead to ${target}`)
+}
 
 const STOPS_AT = `(() => {
   const turning = document.querySelector('.wheel-disc')?.getAnimations()[0]

@@ -15,21 +15,20 @@ import {
   type Visit,
 } from '../shared/api.ts'
 import { keepCheckpoint } from '../shared/checkpoint.ts'
-import {
-  connectLive,
-  type Landing,
-  type Link,
-  type Live,
-  landingOf,
-  type RecentSpin,
-  type WheelView,
-} from '../shared/live.ts'
+import type { Link, Live } from '../shared/live.ts'
 import { makeId, randomHex } from '../shared/random.ts'
 import { asRefusal, isPassing, type ServerRefusal, whyText } from '../shared/refusal.ts'
 import { serverClock } from '../shared/server-clock.ts'
 import { forgetGuest, guest } from '../shared/session.ts'
 import { makeStore, type Store } from '../shared/store.ts'
 import { prefersStill } from '../shared/wheel.tsx'
+import {
+  connectWheel,
+  type Landing,
+  landingOf,
+  type RecentSpin,
+  type WheelView,
+} from '../shared/wheel-room.ts'
 import { count, say } from '../strings.ts'
 
 type SpinAnswer = {
@@ -154,8 +153,7 @@ export function makeGame(tenant: string, wheel: string): Game {
   let resend_timer: ReturnType<typeof setTimeout> | undefined
   let round_seen = ''
 
-  const live: Live = connectLive(
-    'wheel',
+  const live: Live = connectWheel(
     { game: wheel },
     async () => {
       const me = await guest(tenant)

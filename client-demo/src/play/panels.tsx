@@ -2,12 +2,12 @@
 import { useEffect, useState } from 'preact/hooks'
 import { API, ask, type Page, type Play, readOdds } from '../shared/api.ts'
 import { sliceColors } from '../shared/colors.ts'
-import type { RecentSpin, WheelView } from '../shared/live.ts'
 import { useLoaded } from '../shared/loading.ts'
 import { asRefusal, type ServerRefusal, whyText } from '../shared/refusal.ts'
 import { serverClock } from '../shared/server-clock.ts'
 import { useTick } from '../shared/store.ts'
-import { Hash } from '../shared/ui.tsx'
+import { Hash, Lock } from '../shared/ui.tsx'
+import type { RecentSpin, WheelView } from '../shared/wheel-room.ts'
 import { numberText, say, sayOr, whenText } from '../strings.ts'
 import type { GameState } from './game.ts'
 import { verifyAddress } from './play-wheel.tsx'
@@ -36,28 +36,58 @@ export function Feed({ feed, view }: { feed: RecentSpin[]; view: WheelView }) {
   )
 }
 
-export function PrizesPanel({ state: { guest, prize_version, my_spins } }: { state: GameState }) {
+export const walletAddress = (tenant: string): string =>
+  tenant === 'demo' ? '/wallet' : `/wallet?tenant=${encodeURIComponent(tenant)}`
+
+export function PrizesPanel({
+  state: { guest, prize_version, my_spins },
+  tenant,
+}: {
+  state: GameState
+  tenant: string
+}) {
+  const { plays, cursor, refusal, more } = usePlays(guest?.token, prize_version)
   // A locked prize says nothing of itself; what the wheel showed is known all the same.
   const nameOf = ({ prize_name, event_id }: Play) =>
     prize_name ?? my_spins.find(({ spin_id }) => spin_id === event_id)?.name ?? say('prizes.locked_name')
-  const { plays, cursor, refusal, more } = usePlays(guest?.token, prize_version)
-  if (refusal !== null && plays === null)
-    return <p class="empty">{`${say('prizes.error')} ${whyText(refusal)}`}</p>
-  if (plays === null) return <p class="empty">{say('app.loading')}</p>
-  if (plays.length === 0) return <p class="empty">{say('prizes.empty')}</p>
   return (
     <>
-      <ul class="prizes" aria-label={say('tabs.prizes')}>
-        {plays.map((play) => (
-          <Prize key={play.play_id} play={play} name={nameOf(play)} />
-        ))}
-      </ul>
+      {plays === null || plays.length === 0 ? (
+        <p class="empty">
+          {plays !== null
+            ? say('prizes.empty')
+            : refusal === null
+              ? say('app.loading')
+              : `${say('prizes.error')} ${whyText(refusal)}`}
+        </p>
+      ) : (
+        <ul class="prizes" aria-label={say('tabs.prizes')}>
+          {plays.map((play) => (
+            <Prize key={play.play_id} play={play} name={nameOf(play)} />
+          ))}
+        </ul>
+      )}
       {cursor !== null && (
         <button type="button" class="button" onClick={() => void more()}>
           {say('prizes.more')}
         </button>
       )}
+      <WalletLinks tenant={tenant} />
     </>
+  )
+}
+
+/** A tab of its own is the same player only when a script of this one opens it: it then begins with a copy of its session. */
+function WalletLinks({ tenant }: { tenant: string }) {
+  return (
+    <p class="row">
+      <a class="button button-primary" href={walletAddress(tenant)}>
+        {say('prizes.wallet')}
+      </a>
+      <button type="button" class="button" onClick={() => open(walletAddress(tenant))}>
+        {say('prizes.wallet_tab')}
+      </button>
+    </p>
   )
 }
 
@@ -87,15 +117,6 @@ function Prize({ play, name }: { play: Play; name: string }) {
         </a>
       )}
     </li>
-  )
-}
-
-function Lock() {
-  return (
-    <svg viewBox="0 0 24 24" aria-hidden="true">
-      <path d="M7 10V8a5 5 0 0 1 10 0v2" fill="none" stroke="currentColor" stroke-width="2.4" />
-      <rect x="4.5" y="10" width="15" height="10.5" rx="2.5" fill="currentColor" />
-    </svg>
   )
 }
 

@@ -2,17 +2,17 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { readOdds } from '../shared/api.ts'
 import { ARC_DEG_MIN } from '../shared/geometry.ts'
-import type { Round } from '../shared/live.ts'
 import { useLoaded } from '../shared/loading.ts'
 import { RoomPage } from '../shared/room-page.tsx'
 import { serverClock } from '../shared/server-clock.ts'
 import { useStore, useTick } from '../shared/store.ts'
 import { Countdown, Crowd, Tabs } from '../shared/ui.tsx'
 import { isWidened, prefersStill, Wheel } from '../shared/wheel.tsx'
+import type { Round } from '../shared/wheel-room.ts'
 import { count, say, sayOr, whenText } from '../strings.ts'
 import { FairnessPanel } from './fairness-panel.tsx'
 import { type Game, type GameState, makeGame, resultText } from './game.ts'
-import { LivePanel, OddsPanel, PrizesPanel } from './panels.tsx'
+import { LivePanel, OddsPanel, PrizesPanel, walletAddress } from './panels.tsx'
 
 export const verifyAddress = (event_id: string): string => `/verify?event=${encodeURIComponent(event_id)}`
 
@@ -36,7 +36,7 @@ export function PlayWheel({ tenant, wheel }: { tenant: string; wheel: string }) 
       <div class="round-slot">
         <RoundBar game={game} state={state} />
       </div>
-      <Stage game={game} state={state} name={name} />
+      <Stage game={game} state={state} name={name} tenant={tenant} />
       <Side game={game} state={state} tenant={tenant} wheel={wheel} />
     </RoomPage>
   )
@@ -44,7 +44,9 @@ export function PlayWheel({ tenant, wheel }: { tenant: string; wheel: string }) 
 
 type Parts = { game: Game; state: GameState; wheel: string }
 
-function Stage({ game, state, name }: { game: Game; state: GameState; name: string }) {
+type StageParts = { game: Game; state: GameState; name: string; tenant: string }
+
+function Stage({ game, state, name, tenant }: StageParts) {
   const view = state.view!
   return (
     <section class="stage" aria-label={say('app.play')}>
@@ -55,7 +57,7 @@ function Stage({ game, state, name }: { game: Game; state: GameState; name: stri
         <Wheel segments={view.segments} landing={state.landing} highlighted={state.highlighted} />
       </div>
       <SpinBar game={game} state={state} />
-      <Outcome state={state} />
+      <Outcome state={state} tenant={tenant} />
       {isWidened(view.segments) && <p class="fine">{say('wheel.widened', { deg: ARC_DEG_MIN })}</p>}
     </section>
   )
@@ -121,7 +123,7 @@ function phaseText(phase: string, opens_at: string): string {
 }
 
 /** What came of the last spin, as text that stays. */
-function Outcome({ state: { result, round_result } }: { state: GameState }) {
+function Outcome({ state: { result, round_result }, tenant }: { state: GameState; tenant: string }) {
   const box = useRef<HTMLDivElement>(null)
   const shown = result?.spin_id ?? round_result?.round_id
   useEffect(() => {
@@ -145,9 +147,16 @@ function Outcome({ state: { result, round_result } }: { state: GameState }) {
           )}
           <span>{say('result.spin_no', { n: result.nonce })}</span>
         </p>
-        <a class="chip" href={verifyAddress(result.spin_id)}>
-          {say('result.fair')}
-        </a>
+        <p class="row">
+          {result.prize_status !== null && (
+            <a class="chip chip-good" href={walletAddress(tenant)}>
+              {say('result.wallet')}
+            </a>
+          )}
+          <a class="chip" href={verifyAddress(result.spin_id)}>
+            {say('result.fair')}
+          </a>
+        </p>
       </div>
     )
   }
@@ -226,7 +235,12 @@ function Side({ game, state, tenant, wheel }: Parts & { tenant: string }) {
   const wins = state.my_spins.filter(({ won }) => won).length
   const tabs = [
     { id: 'live', label: say('tabs.live'), panel: <LivePanel state={state} /> },
-    { id: 'prizes', label: say('tabs.prizes'), badge: wins, panel: <PrizesPanel state={state} /> },
+    {
+      id: 'prizes',
+      label: say('tabs.prizes'),
+      badge: wins || undefined,
+      panel: <PrizesPanel state={state} tenant={tenant} />,
+    },
     { id: 'odds', label: say('tabs.odds'), panel: <OddsPanel tenant={tenant} wheel={wheel} view={view} /> },
     { id: 'fairness', label: say('tabs.fairness'), panel: <FairnessPanel game={game} state={state} /> },
   ]

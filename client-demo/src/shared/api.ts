@@ -9,13 +9,19 @@ const ANSWER_MS_MAX = 10_000
 /** `Date` has whole seconds, and Node renews it by a timer that a busy loop delays. */
 const DATE_GRAIN_MS = 2_000
 
-type Ask = { token?: string | undefined; body?: unknown; key?: string }
+type Ask = {
+  token?: string | undefined
+  body?: unknown
+  key?: string
+  /** The request outlives the page; nobody waits for its answer. */
+  keepalive?: boolean
+}
 
 /** Sends a request and returns the parsed body. Throws ServerRefusal: the server's code, or `network`, `timeout`. */
 export async function ask<T>(
   method: 'GET' | 'POST',
   path: string,
-  { token, body, key }: Ask = {},
+  { token, body, key, keepalive = false }: Ask = {},
 ): Promise<T> {
   const sent_ms = Date.now()
   const headers: Record<string, string> = { accept: 'application/json' }
@@ -26,6 +32,7 @@ export async function ask<T>(
     method,
     headers,
     ...(body !== undefined && { body: JSON.stringify(body) }),
+    keepalive,
     signal: AbortSignal.timeout(ANSWER_MS_MAX),
   })
   serverClock.answered(Date.parse(answer.headers.get('date') ?? ''), sent_ms, DATE_GRAIN_MS)

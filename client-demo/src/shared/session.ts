@@ -20,7 +20,8 @@ export async function guest(tenant: string): Promise<Guest> {
 /** Drops a token that the server no longer takes. */
 export const forgetGuest = (): void => sessionStorage.removeItem(KEY)
 
-function keptGuest(tenant: string): Guest | undefined {
+/** The guest of this tab, if there is one. */
+export function keptGuest(tenant: string): Guest | undefined {
   const text = sessionStorage.getItem(KEY)
   if (text === null) return undefined
   const kept = JSON.parse(text) as Guest & { tenant: string }

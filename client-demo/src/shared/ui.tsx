@@ -7,10 +7,12 @@ import { whyText } from './refusal.ts'
 import { serverClock } from './server-clock.ts'
 import { useTick } from './store.ts'
 
-export type PageName = 'play' | 'watch' | 'verify'
+export type PageName = 'play' | 'watch' | 'wallet' | 'shop' | 'verify'
 
 const PAGES: [PageName, string, StringKey][] = [
   ['play', '/', 'app.play'],
+  ['wallet', '/wallet', 'app.wallet'],
+  ['shop', '/shop', 'app.shop'],
   ['watch', '/watch', 'app.watch'],
   ['verify', '/verify', 'app.verify'],
 ]
@@ -24,7 +26,7 @@ export function Header({ page, children }: { page: PageName; children?: Componen
       </a>
       <a class="brand" href="/">
         <Logo />
-        {say('app.name')}
+        <span class="brand-name">{say('app.name')}</span>
       </a>
       <nav class="top-nav" aria-label={say('app.nav')}>
         {PAGES.map(([name, href, label]) => (
@@ -116,27 +118,42 @@ export function Countdown({ to_ms }: { to_ms: number }) {
 
 /** A long hex text, shortened to the eye, whole to the clipboard. */
 export function Hash({ value, label }: { value: string; label: string }) {
+  return (
+    <span class="hash">
+      <code title={value}>{value}</code>
+      <CopyButton text={value} label={label} />
+    </span>
+  )
+}
+
+/** Puts a text on the clipboard, which exists only on https and localhost. `label` says what is copied. */
+export function CopyButton({ text, label }: { text: string; label: string }) {
   const [copied, setCopied] = useState(false)
   useEffect(() => {
     if (!copied) return
     const timer = setTimeout(() => setCopied(false), 1500)
     return () => clearTimeout(timer)
   }, [copied])
+  if (navigator.clipboard === undefined) return null
   return (
-    <span class="hash">
-      <code title={value}>{value}</code>
-      {/* The clipboard exists only on https and localhost. */}
-      {navigator.clipboard !== undefined && (
-        <button
-          type="button"
-          class="hash-copy"
-          aria-label={`${say('app.copy')}: ${label}`}
-          onClick={() => void navigator.clipboard.writeText(value).then(() => setCopied(true))}
-        >
-          {say(copied ? 'app.copied' : 'app.copy')}
-        </button>
-      )}
-    </span>
+    <button
+      type="button"
+      class="hash-copy"
+      aria-label={`${say(copied ? 'app.copied' : 'app.copy')}: ${label}`}
+      onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}
+    >
+      {say(copied ? 'app.copied' : 'app.copy')}
+    </button>
+  )
+}
+
+/** What a locked prize shows of itself. */
+export function Lock() {
+  return (
+    <svg viewBox="0 0 24 24" aria-hidden="true">
+      <path d="M7 10V8a5 5 0 0 1 10 0v2" fill="none" stroke="currentColor" stroke-width="2.4" />
+      <rect x="4.5" y="10" width="15" height="10.5" rx="2.5" fill="currentColor" />
+    </svg>
   )
 }
 
@@ -161,7 +178,7 @@ export function Crowd({ players, spectators }: { players: number; spectators: nu
   )
 }
 
-export type Tab = { id: string; label: string; badge?: number; panel: ComponentChildren }
+export type Tab = { id: string; label: string; badge?: number | undefined; panel: ComponentChildren }
 
 /** Tabs after the ARIA pattern: arrows, Home and End move, only the chosen one is in the tab order. */
 export function Tabs({
@@ -209,7 +226,7 @@ export function Tabs({
             onClick={() => onChoose(id)}
           >
             {text}
-            {badge !== undefined && badge > 0 && <span class="badge">{badge}</span>}
+            {badge !== undefined && <span class="badge">{badge}</span>}
           </button>
         ))}
       </div>

@@ -3,8 +3,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import { say } from '../strings.ts'
 import { inkOn, sliceColors } from './colors.ts'
 import { ARC_DEG_MIN, type Arc, angleAt, drawnAngle, drawnArcs, slicePath, trueArcs } from './geometry.ts'
-import type { Landing, Segment } from './live.ts'
 import { serverClock } from './server-clock.ts'
+import type { Landing, Segment } from './wheel-room.ts'
 
 const RADIUS = 100
 /** Enough steps that straight lines between them look like a curve. */

@@ -1,16 +1,16 @@
 /** What the big screen shows: one spin at a time on the wheel, all of them in the list. */
 import { keepCheckpoint } from '../shared/checkpoint.ts'
-import {
-  connectLive,
-  type Landing,
-  type Link,
-  type RecentSpin,
-  type Spun,
-  type WheelView,
-} from '../shared/live.ts'
+import type { Link } from '../shared/live.ts'
 import { serverClock } from '../shared/server-clock.ts'
 import { makeStore, type Store } from '../shared/store.ts'
 import { prefersStill } from '../shared/wheel.tsx'
+import {
+  connectWheel,
+  type Landing,
+  type RecentSpin,
+  type Spun,
+  type WheelView,
+} from '../shared/wheel-room.ts'
 import { say } from '../strings.ts'
 
 /** What is on the wheel: somebody's spin, or the shared one. */
@@ -54,7 +54,7 @@ export function makeWatch(tenant: string, game: string): Watch {
   let round_seen = ''
   let end_timer: ReturnType<typeof setTimeout> | undefined
 
-  const live = connectLive('wheel', { tenant, game, spectate: true }, async () => undefined, {
+  const live = connectWheel({ tenant, game, spectate: true }, async () => undefined, {
     link: (link) => set({ link }),
     view: onView,
     spun: onSpun,
