@@ -8,7 +8,7 @@ const { randomUUIDv7 } = crypto as unknown as { randomUUIDv7: () => string }
 export const newId = (): string => randomUUIDv7()
 
 /** Crockford Base32: no I, L, O, U, so that a code survives being read aloud. */
-const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+export const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 /** A code of `length` symbols, uniform over 32 letters and digits: 8 are 40 bits (features F6). */
 export function newCode(length: number): string {

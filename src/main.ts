@@ -175,7 +175,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
           instantiators: { wheel: makeWheelInstantiator(wheels) },
         }),
         ...prizes.routes,
-        ...walletRoutes(),
+        ...walletRoutes(app),
         ...ledgerRoutes(),
         ...webhookRoutes(setting),
         ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),

@@ -160,9 +160,16 @@ async function serve(each: Route, doors: Doors, request: Request, response: Resp
     const answer = await each.run(context)
     send(each, context, response, request, answer)
   } catch (error) {
-    if (actor) await recordRefusal(each, doors, request, actor, error)
+    if (actor && !recorded.has(error as object)) await recordRefusal(each, doors, request, actor, error)
     throw error
   }
+}
+
+const recorded = new WeakSet<object>()
+
+/** Says that a refusal has a row of its own in the audit chain, so that the door writes none. */
+export function refusalIsRecorded(error: object): void {
+  recorded.add(error)
 }
 
 /** Refuses unauthorized for a header that is there and wrong, whatever the route: a client must notice. */

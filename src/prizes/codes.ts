@@ -1,9 +1,9 @@
-/** Prize codes as people see and type them (features F6, N5, S2-08, S2-49). A code is a label, never a right by itself. Pure. */
+/** Prize codes as people see and type them (features F6, N5, S2-08, S2-49). A code is a label, never a right by itself. */
+import { CROCKFORD } from '../ids.ts'
 
 const PREFIX = 'PRIZE'
-const SYMBOLS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 /** Crockford's five more, for remainders that no digit shows. */
-const CHECK_SYMBOLS = `${SYMBOLS}*~$=U`
+const CHECK_SYMBOLS = `${CROCKFORD}*~$=U`
 
 /** A stored code as it is shown: `PRIZE-ABC12345`. */
 export function shownCode(code: string): string {
@@ -21,7 +21,7 @@ export function printedCode(code: string): string {
  */
 export function checkSymbol(code: string): string {
   let remainder = 0
-  for (const symbol of code) remainder = (remainder * 32 + SYMBOLS.indexOf(symbol)) % 37
+  for (const symbol of code) remainder = (remainder * 32 + CROCKFORD.indexOf(symbol)) % 37
   return CHECK_SYMBOLS[remainder]!
 }
 

@@ -278,6 +278,9 @@ export type ReasonCode =
   | 'exclusive_prize'
   | 'no_effect'
   | 'all_or_nothing'
+  // Only in a diagnosis
+  | 'other_owner'
+  | 'already_unlocked'
 
 type Value = string | number | boolean | readonly Id[] | null
 

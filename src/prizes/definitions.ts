@@ -5,7 +5,7 @@ import { refuse } from '../errors.ts'
 import { type MadeResource, resource } from '../http/resource.ts'
 import { type Conditions, conditionFaults, conditionFields } from './conditions.ts'
 import { decimalsOf, definedAmountOf } from './money.ts'
-import { isPrizeInUse, loadTerms, recountWins } from './store.ts'
+import { holdCurrency, isPrizeInUse, recountWins } from './store.ts'
 
 /** seeds/002 names seven types; seeds/000 and 001 the rest (features N1). */
 export const PRIZE_TYPES = [
@@ -189,7 +189,7 @@ export function prizeResource(): MadeResource {
     shape,
     refusals: ['in_use'],
     async beforeWrite(tx: Tx, input, existing) {
-      const { currency } = await loadTerms(tx)
+      const currency = await holdCurrency(tx)
       const type = input.type ?? existing?.['type']
       const value = input.value === undefined ? (existing?.['value'] ?? null) : input.value
       refuseBadValue(type, value, currency)

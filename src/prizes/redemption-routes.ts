@@ -1,9 +1,12 @@
 /** What a shop asks of the wallet over HTTP: validate, hold, apply, roll back, one prize or several on an order. */
 import { z } from 'zod'
+import type { App } from '../app.ts'
 import type { ErrorCode } from '../errors.ts'
 import { LIST_QUERY, listOf } from '../http/resource.ts'
 import { type Route, route } from '../http/route.ts'
+import { type Attempt, makeAttempts, type Outcome } from './attempts.ts'
 import { orderFactsFields } from './conditions.ts'
+import { diagnosePrize, readHistory } from './diagnose.ts'
 import { holdPrize, releasePrize } from './hold.ts'
 import {
   changePolicy,
@@ -334,8 +337,121 @@ const policy = z
   })
 const etag = ({ row_version }: { row_version: number }) => ({ ETag: `"${row_version}"` })
 
+function attemptOf(
+  verb: Attempt['verb'],
+  play_ids: readonly number[],
+  order_id: Attempt['order_id'],
+  { order_amount = null }: { order_amount?: number | string | null | undefined },
+): Attempt {
+  return { verb, play_ids, order_id, order_amount }
+}
+
+const NO_AMOUNTS = { discount_amount: null, final_amount: null }
+
+function outcomeOf(
+  play_id: number,
+  reasons: readonly { code: string }[],
+  { discount_amount, final_amount }: Pick<Outcome, 'discount_amount' | 'final_amount'>,
+): Outcome {
+  return { play_id, reasons: reasons.map(({ code }) => code), discount_amount, final_amount }
+}
+
+// --- What is the matter with a prize ------------------------------------------------------------------------------
+
+const text = z.string().nullable()
+const diagnosis = z
+  .strictObject({
+    data: z.strictObject({
+      play_id: z.int(),
+      facts: z.strictObject({
+        user_id: z.string(),
+        is_winner: z.boolean(),
+        prize_status: text,
+        printed_code: text.meta({
+          description: 'With a check symbol, for paper; null until it was unlocked.',
+        }),
+        won_at: z.string(),
+        unlocked_at: text,
+        applied_at: text,
+        applied_to_order_id: text,
+        is_claimed: z.boolean(),
+        claimed_at: text,
+        order_id: text,
+        expires_at: text,
+        grace_hours: z.int(),
+        usable_until: text,
+        held_until: text,
+        time_zone: z.string(),
+        now: z.string(),
+      }),
+      findings: z.array(
+        z.strictObject({
+          question: z.enum(['in_wallet', 'can_unlock', 'can_apply', 'expiry']),
+          ok: z.boolean(),
+          answer: z.string(),
+          reasons: z.array(reason),
+        }),
+      ),
+    }),
+  })
+  .meta({
+    example: {
+      data: {
+        play_id: 123,
+        facts: {
+          user_id: 'alice',
+          is_winner: true,
+          prize_status: 'unlocked',
+          printed_code: 'PRIZE-ABC12345-X',
+          won_at: '2026-02-26 10:30:00',
+          unlocked_at: '2026-02-26 10:35:00',
+          applied_at: null,
+          applied_to_order_id: null,
+          is_claimed: false,
+          claimed_at: null,
+          order_id: null,
+          expires_at: '2026-03-05 10:30:00',
+          grace_hours: 0,
+          usable_until: '2026-03-05 10:30:00',
+          held_until: null,
+          time_zone: 'Europe/Berlin',
+          now: '2026-02-26 12:00:00',
+        },
+        findings: [{ question: 'in_wallet', ok: true, answer: 'It is listed under unlocked.', reasons: [] }],
+      },
+    },
+  })
+
+const historyOfPlay = z
+  .strictObject({
+    data: z.array(
+      z.strictObject({
+        from_status: text,
+        to_status: text,
+        at: z.string().meta({ description: TIME }),
+        by: z.string(),
+        why: z.string(),
+      }),
+    ),
+  })
+  .meta({
+    example: {
+      data: [
+        { from_status: null, to_status: 'locked', at: '2026-02-26 10:30:00', by: 'alice', why: 'won' },
+        {
+          from_status: 'locked',
+          to_status: 'unlocked',
+          at: '2026-02-26 10:35:00',
+          by: 'alice',
+          why: 'unlock',
+        },
+      ],
+    },
+  })
+
 /** `/api/v1/gamification/…` for shops, and `/api/v1/wallet-policy`. */
-export function redemptionRoutes(): Route[] {
+export function redemptionRoutes(app: App): Route[] {
+  const attempts = makeAttempts(app)
   return [
     route({
       method: 'post',
@@ -348,13 +464,16 @@ export function redemptionRoutes(): Route[] {
       body: validateBody,
       answer: validated,
       refusals: ['not_found', 'forbidden'],
-      run({ run, params, body: { order_id, at, ...facts } }) {
-        return run(validatePrize, {
-          play_id: Number(params.play_id),
-          order_id: order_id ?? null,
-          at: at == null ? null : instantOf(at),
-          order: facts,
-        })
+      run({ run, params, actor, body: { order_id = null, at, ...facts } }) {
+        const play_id = Number(params.play_id)
+        const attempt = attemptOf('validate', [play_id], order_id, facts)
+        const input = { play_id, order_id, at: at == null ? null : instantOf(at), order: facts }
+        return attempts.watch(
+          actor,
+          attempt,
+          () => run(validatePrize, input),
+          ({ data }) => [outcomeOf(play_id, data.reasons, data)],
+        )
       },
     }),
     route({
@@ -370,8 +489,11 @@ export function redemptionRoutes(): Route[] {
       body: applyBody,
       answer: applied,
       refusals: ['not_found', ...STATES, 'prize_not_applicable', 'obligation_conflict', 'item_out_of_stock'],
-      run: ({ run, params, body: { order_id, ...facts } }) =>
-        run(applyPrize, { play_id: Number(params.play_id), order_id, order: facts }),
+      run({ run, params, actor, body: { order_id, ...facts } }) {
+        const play_id = Number(params.play_id)
+        const attempt = attemptOf('apply', [play_id], order_id, facts)
+        return attempts.watch(actor, attempt, () => run(applyPrize, { play_id, order_id, order: facts }))
+      },
     }),
     route({
       method: 'post',
@@ -384,13 +506,21 @@ export function redemptionRoutes(): Route[] {
       body: validateMany,
       answer: validatedMany,
       refusals: ['not_found', 'forbidden'],
-      run: ({ run, body: { play_ids, order_id, at, ...facts } }) =>
-        run(validatePrizes, {
-          play_ids,
-          order_id: order_id ?? null,
-          at: at == null ? null : instantOf(at),
-          order: facts,
-        }),
+      run({ run, actor, body: { play_ids, order_id = null, at, ...facts } }) {
+        const attempt = attemptOf('validate', play_ids, order_id, facts)
+        const input = { play_ids, order_id, at: at == null ? null : instantOf(at), order: facts }
+        return attempts.watch(
+          actor,
+          attempt,
+          () => run(validatePrizes, input),
+          ({ data }) => [
+            ...data.applied.map((each) =>
+              outcomeOf(each.play_id, [], { ...each, final_amount: each.amount_after }),
+            ),
+            ...data.refused.map(({ play_id, reasons }) => outcomeOf(play_id, reasons, NO_AMOUNTS)),
+          ],
+        )
+      },
     }),
     route({
       method: 'post',
@@ -404,8 +534,10 @@ export function redemptionRoutes(): Route[] {
       body: applyMany,
       answer: appliedMany,
       refusals: ['not_found', 'prize_not_applicable', 'obligation_conflict', 'item_out_of_stock'],
-      run: ({ run, body: { order_id, play_ids, ...facts } }) =>
-        run(applyPrizes, { play_ids, order_id, order: facts }),
+      run({ run, actor, body: { order_id, play_ids, ...facts } }) {
+        const attempt = attemptOf('apply', play_ids, order_id, facts)
+        return attempts.watch(actor, attempt, () => run(applyPrizes, { play_ids, order_id, order: facts }))
+      },
     }),
     route({
       method: 'post',
@@ -457,6 +589,33 @@ export function redemptionRoutes(): Route[] {
           reason: why,
           returned: return_id === undefined ? null : { return_id, returned_amount: returned_amount! },
         }),
+    }),
+    route({
+      method: 'get',
+      path: `${PATH}/diagnose/{play_id}`,
+      summary: 'Why a prize is not in the wallet, does not unlock, cannot be applied, or has expired',
+      description:
+        'For its owner and for operators, who may name the user that misses it. Reads; it tells nothing that the wallet hides.',
+      tags: TAGS,
+      roles: ['player', 'operator'],
+      params: play,
+      query: z.strictObject({ user_id: z.string().min(1).max(128).optional() }),
+      answer: diagnosis,
+      refusals: ['not_found'],
+      run: ({ run, params, query }) =>
+        run(diagnosePrize, { play_id: Number(params.play_id), user_id: query.user_id ?? null }),
+    }),
+    route({
+      method: 'get',
+      path: `${PATH}/history/{play_id}`,
+      summary: 'What happened to a prize: when, by whom and why',
+      description: 'For its owner and for staff, oldest first.',
+      tags: TAGS,
+      roles: ['player', 'service', 'operator'],
+      params: play,
+      answer: historyOfPlay,
+      refusals: ['not_found'],
+      run: ({ run, params }) => run(readHistory, { play_id: Number(params.play_id) }),
     }),
     route({
       method: 'get',

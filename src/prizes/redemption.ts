@@ -98,11 +98,12 @@ export async function applyPrize(
  * applied; its facts then have the reasons of each.
  */
 export async function applyPrizes(tx: Tx, input: Application) {
-  const { facts, stacked, standing, terms } = await redeem(tx, input)
+  const { rows, facts, stacked, standing, terms } = await redeem(tx, input)
   if (standing.length === 0) {
     const { reasons } = stacked.refused[0]!
     refuse('prize_not_applicable', { detail: reasons[0]!.message, facts: { refused: refusedView(stacked) } })
   }
+  for (const each of stacked.refused) auditRefused(tx, rows, each, input)
   const steps = standing.map(({ play_id, details }) => stepView(play_id, details))
   steps.sort((a, b) => a.position - b.position)
   return {
@@ -110,6 +111,29 @@ export async function applyPrizes(tx: Tx, input: Application) {
     message: steps.length === 1 ? 'Prize applied successfully!' : 'Prizes applied successfully!',
     data: { applied_to_order_id: input.order_id, ...sumOf(steps, stacked, facts, terms) },
   }
+}
+
+/** Beside others that were applied; where nothing was, the refusal of the request is recorded (attempts.ts). */
+function auditRefused(
+  tx: Tx,
+  rows: readonly PlayRow[],
+  { play_id, reasons }: Stacked['refused'][number],
+  { order_id, order }: Application,
+): void {
+  const row = rows.find(({ id }) => id === play_id)!
+  tx.audit({
+    action: 'apply.refused',
+    entity_type: 'game_play',
+    entity_id: row.uuid,
+    new_values: {
+      play_id,
+      user_id: row.user_id,
+      order_id: String(order_id),
+      order_amount: order.order_amount == null ? null : String(order.order_amount),
+      code: 'prize_not_applicable',
+      reasons: reasons.map(({ code }) => code),
+    },
+  })
 }
 
 /** An application that stands, with its trace as it reads from its row: a repetition has the same bytes. */
@@ -129,7 +153,7 @@ async function redeem(tx: Tx, { play_ids, order_id: order_ref, order }: Applicat
   const fresh = rows.filter(({ id }) => before.every(({ play_id }) => play_id !== id))
   const stacked = tryOn(fresh, facts, await loadStanding(tx, order_id), tx.now, terms)
   const made = await recordAll(tx, fresh, stacked.applied, { order_id, order_ref, facts_hash, ...terms })
-  return { facts, stacked, terms, standing: [...before.map(standingOf), ...made] }
+  return { rows, facts, stacked, terms, standing: [...before.map(standingOf), ...made] }
 }
 
 /** The obligation of a play and an order is met once: with other facts, or after it was taken back, it is another one. */

@@ -1,5 +1,6 @@
 /** The wallet over HTTP: the five endpoints of seeds/002 with its bodies, field by field. */
 import { z } from 'zod'
+import type { App } from '../app.ts'
 import { refuse } from '../errors.ts'
 import { addressKey } from '../http/limits.ts'
 import { type Route, route } from '../http/route.ts'
@@ -109,7 +110,7 @@ const whole = (max: number) =>
     .optional()
 
 /** `/api/v1/gamification/…`. */
-export function walletRoutes(): Route[] {
+export function walletRoutes(app: App): Route[] {
   const misses = makeCodeMisses()
   return [
     route({
@@ -173,6 +174,6 @@ export function walletRoutes(): Route[] {
       refusals: ['not_found', 'prize_not_won', 'prize_applied', 'prize_expired'],
       run: ({ run, params }) => run(unlockPrize, { play_id: Number(params.play_id) }),
     }),
-    ...redemptionRoutes(),
+    ...redemptionRoutes(app),
   ]
 }

@@ -38,6 +38,16 @@ export async function loadTerms(tx: Tx): Promise<TermsRow> {
   return row!
 }
 
+/** The currency of this tenant, which nobody changes until the end of the transaction. */
+export async function holdCurrency(tx: Tx): Promise<string> {
+  const row = await tx.one<{ currency: string }>(
+    'select currency from tenants for key share',
+    [],
+    'hold_currency',
+  )
+  return row!.currency
+}
+
 /** A play with its prize as it was issued, and the game it was won in. */
 export type PlayRow = {
   id: number
@@ -56,6 +66,8 @@ export type PlayRow = {
   applied_at: Date | null
   /** The order's id as text. */
   applied_to_order_id: string | null
+  /** Who won it, once somebody else has it. */
+  won_by: string | null
   /** What binds the prize, lapsed holds included: the rules compare the time. */
   restraints: RestraintRow[]
 }
@@ -68,7 +80,7 @@ export type RestraintRow = {
 }
 
 const PLAY = `p.id, p.uuid, p.user_id, g.game_name, g.game_type, p.is_winner, p.prize_code, p.prize_status, p.prize_snapshot,
-  p.unlocked_at, p.expires_at, p.grace_hours, p.created_at, p.applied_at, p.applied_to_order_id,
+  p.unlocked_at, p.expires_at, p.grace_hours, p.created_at, p.applied_at, p.applied_to_order_id, p.won_by,
   (select coalesce(json_agg(r), '[]') from (
      select 'hold' as kind, h.order_id, h.held_until as until from prize_holds h where h.play_id = p.id
      union all select p.escrow_kind, null, p.escrow_until where p.escrow_id is not null

@@ -46,6 +46,16 @@ export async function insertHeads(tx: Tx): Promise<void> {
   await tx.rows('insert into tenant_heads default values')
 }
 
+/** Whether anything of this tenant has an amount in its currency: a definition, a prize, an account. */
+export async function hasAmounts(tx: Tx): Promise<boolean> {
+  const row = await tx.one<{ has_amounts: boolean }>(
+    `select exists (select from gamification_prizes where deleted_at is null)
+         or exists (select from gamification_game_plays where is_winner)
+         or exists (select from ledger_accounts) as has_amounts`,
+  )
+  return row!.has_amounts
+}
+
 /** The engine of a type, as far as a template needs it. */
 export function findEngine(
   tx: Tx,

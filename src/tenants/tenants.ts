@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { App } from '../app.ts'
-import type { Actor } from '../db/tx.ts'
+import type { Actor, Tx } from '../db/tx.ts'
 import { Refusal, refuse } from '../errors.ts'
 import { exampleOf, LIST_QUERY, listOf, resource } from '../http/resource.ts'
 import { type Context, type Route, route } from '../http/route.ts'
@@ -12,7 +12,7 @@ import { isTimeZone } from '../schedule.ts'
 import { systemActor } from '../system.ts'
 import type { Directory, TenantRow } from './directory.ts'
 import { createEngines } from './engines.ts'
-import { insertHeads, listTenants } from './store.ts'
+import { hasAmounts, insertHeads, listTenants } from './store.ts'
 
 /** Lower-case ASCII, so that no two codes can look alike (abuse 105); the table checks the same. */
 export const TENANT_CODE = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/
@@ -127,7 +127,10 @@ function makeTenants(directory: Directory) {
     shape,
     newId: (tx) => tx.actor.tenantId,
     as: (context) => insideTenant(context, directory),
-    beforeWrite(_tx, input, existing) {
+    refusals: ['in_use'],
+    async beforeWrite(tx, input, existing) {
+      if (existing !== undefined && (input.currency ?? existing['currency']) !== existing['currency'])
+        await refuseOtherCurrency(tx)
       const { idp_issuer, idp_jwks_url, idp_audience } = { ...existing, ...input }
       const given = [idp_issuer, idp_jwks_url, idp_audience].filter((value) => value !== null).length
       if (given !== 0 && given !== 3) {
@@ -147,6 +150,12 @@ function makeTenants(directory: Directory) {
       tx.afterCommit(() => directory.forget())
     },
   })
+}
+
+/** Amounts mean what they meant when they were written. Refuses in_use; the table's trigger refuses the same. */
+async function refuseOtherCurrency(tx: Tx): Promise<void> {
+  if (await hasAmounts(tx))
+    refuse('in_use', { detail: 'Prizes or accounts have amounts in the currency of this tenant; it stays.' })
 }
 
 /**

@@ -41,7 +41,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
       draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
       return [
         ...prizeResource().routes,
-        ...walletRoutes(),
+        ...walletRoutes(app),
         ...ledgerRoutes(),
         ...webhookRoutes({ allows_loopback: true }),
         ...wheelRoutes({ app, wheel, crowdOf: () => ({ players: 0, spectators: 0 }) }),

@@ -75,4 +75,46 @@ describe('prizes: definitions', () => {
       }
     })
   }
+
+  it('S2-12 I15 the currency of a tenant changes until amounts were written in it, and not after, by SQL neither', async () => {
+    const platform = await http.token('platform', { tenant: null })
+    const made = async (tenant_code: string) => {
+      const json = { tenant_code, tenant_name: 'Shop', currency: 'EUR' }
+      assert.equal((await http.ask('POST', '/api/v1/tenants', { token: platform, json })).status, 201)
+      return http.token('operator', { tenant: tenant_code })
+    }
+    const toYen = (code: string) =>
+      http.ask('PATCH', `/api/v1/tenants/${code}`, {
+        token: platform,
+        json: { currency: 'JPY' },
+        headers: { 'if-match': '*' },
+      })
+    const define = (token: string) =>
+      http.ask('POST', '/api/v1/prizes', {
+        token,
+        json: { name: 'Five', type: 'discount_fixed', value: '5.55' },
+      })
+    const early = await made('early')
+    assert.equal((await toYen('early')).status, 200)
+    assert.equal((await define(early)).status, 400, 'yen have no decimals')
+
+    const late = await made('late')
+    assert.equal((await define(late)).status, 201)
+    const refused = await toYen('late')
+    assert.deepEqual([refused.status, refused.body.code], [409, 'in_use'])
+    await assert.rejects(
+      http.database.query(`update tenants set currency = 'JPY' where tenant_code = 'late'`),
+      { code: '23514' },
+    )
+
+    for (let i = 0; i < 6; i++) {
+      const token = await made(`race-${i}`)
+      const [changed, defined] = await Promise.all([toYen(`race-${i}`), define(token)])
+      assert.ok(
+        (changed.status === 200 && defined.status === 400) ||
+          (changed.status === 409 && defined.status === 201),
+        `${changed.text} ${defined.text}`,
+      )
+    }
+  })
 })
