@@ -71,6 +71,8 @@ create table prize_deal_items (
   deal_id uuid not null,
   play_id bigint not null,
   side varchar(4) not null check (side in ('give', 'take')),
+  -- What was locked for both sides then is never shown to the one who gave it, also when the other has opened it.
+  was_open boolean not null,
   primary key (tenant_id, deal_id, play_id),
   foreign key (tenant_id, deal_id) references prize_deals (tenant_id, id),
   foreign key (tenant_id, play_id) references gamification_game_plays (tenant_id, id)
@@ -196,7 +198,7 @@ begin
   return new;
 end $$;
 
--- What a tenant decides about deals; without a row the defaults of src/exchange/rules.ts hold.
+-- What a tenant decides about deals; without a row the defaults of src/prizes/social/rules.ts hold.
 create table exchange_settings (
   tenant_id uuid primary key default app_tenant_id() references tenants (id),
   fee_bps integer not null check (fee_bps between 0 and 5000),

@@ -50,6 +50,8 @@ import { NODE_HASH } from './node-hash.ts'
 import { prizeResource } from './prizes/definitions.ts'
 import { expiryTask } from './prizes/expiry.ts'
 import { walletRoutes } from './prizes/routes.ts'
+import { socialRoutes } from './prizes/social/routes.ts'
+import { socialTasks } from './prizes/social/tasks.ts'
 import { makeCheckpoints } from './proofs/checkpoints.ts'
 import { makeFairKeys } from './proofs/keys.ts'
 import { resealSeeds } from './proofs/reseal.ts'
@@ -134,6 +136,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const setting = { allows_loopback: config.allows_webhook_loopback }
   const tasks: Task[] = [
     expiryTask(app),
+    ...socialTasks(app),
     ...insightTasks(app),
     ...webhookTasks({ app, send: makeSender(setting) }),
   ]
@@ -176,6 +179,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         }),
         ...prizes.routes,
         ...walletRoutes(app),
+        ...socialRoutes({ app, directory }),
         ...ledgerRoutes(),
         ...webhookRoutes(setting),
         ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),

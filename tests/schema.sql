@@ -1036,6 +1036,7 @@ table prize_deal_items (row-level security, forced)
   deal_id uuid not null
   play_id bigint not null
   side character varying(4) not null
+  was_open boolean not null
   CHECK (((side)::text = ANY ((ARRAY['give'::character varying, 'take'::character varying])::text[])))
   FOREIGN KEY (tenant_id, deal_id) REFERENCES prize_deals(tenant_id, id)
   FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)

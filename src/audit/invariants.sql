@@ -493,7 +493,8 @@ select id from fair_seeds where seed_status <> 'revealed' and server_seed is not
 -- @L7 A finished spin left a play in the wallet, and the play names that spin.
 select s.id, count(g.id) as plays
 from spin_sessions s
-left join gamification_game_plays g on g.tenant_id = s.tenant_id and g.event_id = s.id and g.user_id = s.user_id
+left join gamification_game_plays g
+  on g.tenant_id = s.tenant_id and g.event_id = s.id and coalesce(g.won_by, g.user_id) = s.user_id and g.bundle_play_id is null
 where s.spin_status = 'completed'
 group by s.id
 having count(g.id) <> 1;
@@ -534,3 +535,119 @@ from outbox o
 join gamification_game_plays p on p.tenant_id = o.tenant_id and p.id = (o.data ->> 'play_id')::bigint
 where (p.unlocked_at is null and o.data -> 'prize' is distinct from 'null'::jsonb)
    or (p.prize_code is not null and position(p.prize_code in o.data::text) > 0);
+
+-- @E1 The owners of a prize are one chain, from its winner to the one who has it, and each change is by a deal of the two.
+select t.tenant_id, t.play_id, t.from_user_id, t.to_user_id
+from (select x.*, lag(to_user_id) over chain as owner_before, lead(from_user_id) over chain as next_from
+      from prize_transfers x
+      window chain as (partition by tenant_id, play_id order by id)) t
+left join gamification_game_plays p on p.tenant_id = t.tenant_id and p.id = t.play_id
+left join prize_deals d on d.tenant_id = t.tenant_id and d.id = t.deal_id
+left join prize_deal_items i on i.tenant_id = t.tenant_id and i.deal_id = t.deal_id and i.play_id = t.play_id
+where (t.from_user_id = coalesce(t.owner_before, p.won_by)
+       and (t.next_from is not null or t.to_user_id = p.user_id)
+       and d.deal_status = 'accepted' and d.deal_kind = t.why and d.closed_at = t.moved_at
+       and (t.from_user_id, t.to_user_id) = (case i.side when 'give' then d.offered_by else d.taken_by end,
+                                             case i.side when 'give' then d.taken_by else d.offered_by end)) is not true;
+
+-- @E1 A prize that was received has a change of owner, and one that was not has none.
+select p.tenant_id, p.id
+from gamification_game_plays p
+left join (select tenant_id, play_id, max(moved_at) as moved_at from prize_transfers group by tenant_id, play_id) t
+  on t.tenant_id = p.tenant_id and t.play_id = p.id
+where p.received_at is distinct from t.moved_at or (p.won_by is null) <> (t.play_id is null);
+
+-- @E2 What is in escrow is neither used nor over, and its deal is open, names it, and ends when the escrow does.
+select p.tenant_id, p.id, p.prize_status, d.deal_status
+from gamification_game_plays p
+left join prize_deals d on d.tenant_id = p.tenant_id and d.id = p.escrow_id
+left join prize_deal_items i on i.tenant_id = p.tenant_id and i.deal_id = p.escrow_id and i.play_id = p.id
+where p.escrow_id is not null
+  and (p.prize_status in ('locked', 'unlocked') and d.deal_status = 'open' and d.deal_kind = p.escrow_kind
+       and d.expires_at = p.escrow_until and d.offered_by = p.user_id and i.side = 'give') is not true;
+
+-- @E2 An open deal holds every prize that it gives, until it has lapsed or the prize is over.
+select d.tenant_id, d.id, i.play_id
+from prize_deals d
+join prize_deal_items i on i.tenant_id = d.tenant_id and i.deal_id = d.id and i.side = 'give'
+left join gamification_game_plays p on p.tenant_id = i.tenant_id and p.id = i.play_id
+where d.deal_status = 'open'
+  and (p.escrow_id = d.id or p.prize_status = 'expired' or p.updated_at >= d.expires_at) is not true;
+
+-- @E2 An accepted deal handed over everything that it names.
+select d.tenant_id, d.id, i.play_id
+from prize_deals d
+join prize_deal_items i on i.tenant_id = d.tenant_id and i.deal_id = d.id
+left join prize_transfers t on t.tenant_id = i.tenant_id and t.deal_id = i.deal_id and t.play_id = i.play_id
+where (d.deal_status = 'accepted') <> (t.id is not null);
+
+-- @E3 A sale moved its price once: from the buyer through the escrow, less the fee of its listing, to the seller.
+select d.tenant_id, d.id, d.price_minor, m.paid, m.got, m.fee, m.held
+from prize_deals d
+left join (select t.tenant_id, split_part(t.obligation, ':', 2) as deal_id,
+                  min(p.amount_minor) filter (where t.transfer_type = 'listing.paid' and a.account_kind = 'wallet_credit') as paid,
+                  min(a.owner_id) filter (where t.transfer_type = 'listing.paid' and a.account_kind = 'wallet_credit') as buyer,
+                  coalesce(min(p.amount_minor) filter (where t.transfer_type = 'listing.settled' and a.account_kind = 'wallet_credit'), 0) as got,
+                  min(a.owner_id) filter (where t.transfer_type = 'listing.settled' and a.account_kind = 'wallet_credit') as seller,
+                  coalesce(min(p.amount_minor) filter (where a.account_kind = 'fee'), 0) as fee,
+                  sum(p.amount_minor) filter (where a.account_kind = 'escrow') as held,
+                  count(distinct t.id) as transfers
+           from ledger_transfers t
+           join ledger_postings p on p.tenant_id = t.tenant_id and p.txn_id = t.id
+           join ledger_accounts a on a.tenant_id = p.tenant_id and a.id = p.account_id
+           where t.transfer_type in ('listing.paid', 'listing.settled')
+           group by t.tenant_id, split_part(t.obligation, ':', 2)) m on m.tenant_id = d.tenant_id and m.deal_id = d.id::text
+where d.deal_kind = 'listing'
+  and case d.deal_status
+        when 'accepted' then (m.transfers = 2 and m.paid = -d.price_minor and m.buyer = d.taken_by and m.seller = d.offered_by
+                              and m.got + m.fee = d.price_minor and m.held = 0
+                              and abs(m.fee * 10000 - d.price_minor * d.fee_bps) < 10000) is not true
+        else m.transfers is not null
+      end;
+
+-- @E3 The escrow of a listing holds nothing when nobody is buying.
+select tenant_id, owner_id, balance_minor from ledger_accounts
+where account_kind = 'escrow' and owner_id like 'listing:%' and balance_minor <> 0;
+
+-- @E4 A card is that of the one who has the prize.
+select s.tenant_id, s.id, s.play_id
+from prize_shares s
+left join gamification_game_plays p on p.tenant_id = s.tenant_id and p.id = s.play_id
+where s.revoked_at is null and (p.user_id = s.shared_by) is not true;
+
+-- @E5 A grant left a play of its prize with its user, who may have passed it on.
+select g.tenant_id, g.id, g.play_id
+from prize_grants g
+left join gamification_game_plays p on p.tenant_id = g.tenant_id and p.id = g.play_id
+where (p.prize_id = g.prize_id and p.event_id = g.id and coalesce(p.won_by, p.user_id) = g.user_id) is not true;
+
+-- @E5 A campaign counts the grants that it made and what they cost, within its limits.
+select c.tenant_id, c.id, c.granted_count, g.grants, c.spent_minor, g.cost
+from prize_campaigns c
+left join (select tenant_id, campaign_id, count(*) as grants, sum(cost_minor) as cost
+           from prize_grants where campaign_id is not null group by tenant_id, campaign_id) g
+  on g.tenant_id = c.tenant_id and g.campaign_id = c.id
+where c.granted_count <> coalesce(g.grants, 0) or c.spent_minor <> coalesce(g.cost, 0)
+   or c.granted_count > c.grants_max or c.spent_minor > c.budget_minor;
+
+-- @E6 Nobody was brought by somebody whom he brought, directly or through others.
+select tenant_id, user_id
+from (select r.tenant_id, r.user_id from referrals r where r.user_id = r.referrer_id
+      union
+      select looped.tenant_id, looped.user_id
+      from (with recursive chain (tenant_id, user_id, ancestor) as (
+              select tenant_id, user_id, referrer_id from referrals
+              union
+              select chain.tenant_id, chain.user_id, up.referrer_id
+              from chain join referrals up on up.tenant_id = chain.tenant_id and up.user_id = chain.ancestor)
+            select * from chain) looped
+      where looped.user_id = looped.ancestor) x;
+
+-- @E6 A referral was awarded once, to the one who brought, by the grant of its campaign.
+select r.tenant_id, r.id, r.play_id
+from referrals r
+left join prize_grants g on g.tenant_id = r.tenant_id and g.source = 'referral' and g.source_id = r.id::text
+where case r.referral_status
+        when 'awarded' then (g.user_id = r.referrer_id and g.play_id = r.play_id and g.campaign_id = r.campaign_id) is not true
+        else g.id is not null
+      end;

@@ -82,11 +82,12 @@ export function prizeView(row: PlayRow, now: Date, { time_zone }: { time_zone: s
     display_value: textOf(shown, 'display_value'),
     prize_color: textOf(shown, 'prize_color'),
     prize_image: textOf(shown, 'prize_image'),
+    rarity: textOf(shown, 'rarity'),
     prize_code: shown === null ? null : shownCode(row.prize_code!),
     prize_status,
     is_locked: prize_status === 'locked',
     is_unlocked: prize_status === 'unlocked',
-    can_unlock: prize_status === 'locked',
+    can_unlock: prize_status === 'locked' && why_not.every(({ code }) => code === 'prize_locked'),
     can_apply: why_not.length === 0,
     expires_at: row.expires_at && timeText(row.expires_at),
     won_at: timeText(row.created_at),
@@ -110,6 +111,9 @@ const STATE_REFUSALS: Partial<Record<ReasonCode, ErrorCode>> = {
   prize_expired: 'prize_expired',
   prize_locked: 'prize_locked',
   prize_held: 'prize_held',
+  prize_gifted: 'prize_in_escrow',
+  prize_traded: 'prize_in_escrow',
+  prize_listed: 'prize_in_escrow',
 }
 
 /** Refuses with the first reason's code, and with all of them as facts. A state goes before what an order lacks. */

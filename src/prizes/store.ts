@@ -79,7 +79,8 @@ export type RestraintRow = {
   until: string | null
 }
 
-const PLAY = `p.id, p.uuid, p.user_id, g.game_name, g.game_type, p.is_winner, p.prize_code, p.prize_status, p.prize_snapshot,
+/** Columns of a PlayRow, of play `p` and game `g`. */
+export const PLAY = `p.id, p.uuid, p.user_id, g.game_name, g.game_type, p.is_winner, p.prize_code, p.prize_status, p.prize_snapshot,
   p.unlocked_at, p.expires_at, p.grace_hours, p.created_at, p.applied_at, p.applied_to_order_id, p.won_by,
   (select coalesce(json_agg(r), '[]') from (
      select 'hold' as kind, h.order_id, h.held_until as until from prize_holds h where h.play_id = p.id

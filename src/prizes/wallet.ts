@@ -64,7 +64,7 @@ export async function findByCode(tx: Tx, { prize_code }: { prize_code: string })
 
 /**
  * Opens a prize of the actor, once: a second call answers what the first did. Refuses not_found (also for plays of
- * others), prize_not_won, prize_applied, prize_expired.
+ * others), prize_not_won, prize_applied, prize_expired, prize_in_escrow.
  */
 export async function unlockPrize(tx: Tx, { play_id }: { play_id: number }) {
   const row = (await takePlay(tx, play_id, tx.actor.userId)) ?? refuse('not_found')

@@ -12,6 +12,7 @@ import { makeWheel } from '../../src/games/wheel/wheel.ts'
 import { ledgerRoutes } from '../../src/ledger/routes.ts'
 import { prizeResource } from '../../src/prizes/definitions.ts'
 import { walletRoutes } from '../../src/prizes/routes.ts'
+import { socialRoutes } from '../../src/prizes/social/routes.ts'
 import { type Checkpoints, makeCheckpoints } from '../../src/proofs/checkpoints.ts'
 import { localEntropy } from '../../src/proofs/round-entropy.ts'
 import { proofRoutes } from '../../src/proofs/routes.ts'
@@ -42,6 +43,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
       return [
         ...prizeResource().routes,
         ...walletRoutes(app),
+        ...socialRoutes({ app, directory }),
         ...ledgerRoutes(),
         ...webhookRoutes({ allows_loopback: true }),
         ...wheelRoutes({ app, wheel, crowdOf: () => ({ players: 0, spectators: 0 }) }),

@@ -52,6 +52,7 @@ describe('wallet', function () {
             display_value: '10% OFF',
             prize_color: '#8DC63F',
             prize_image: 'https://example.com/storage/prize.png',
+            rarity: 'common',
             prize_code: `PRIZE-${stored!.prize_code}`,
             prize_status: 'unlocked',
             is_locked: false,
