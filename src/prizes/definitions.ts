@@ -5,6 +5,7 @@ import { refuse } from '../errors.ts'
 import { type MadeResource, resource } from '../http/resource.ts'
 import { type Conditions, conditionFaults, conditionFields } from './conditions.ts'
 import { decimalsOf, definedAmountOf } from './money.ts'
+import { isPrizeInCampaign } from './social/grant-store.ts'
 import { holdCurrency, isPrizeInUse, recountWins } from './store.ts'
 
 /** seeds/002 names seven types; seeds/000 and 001 the rest (features N1). */
@@ -211,6 +212,8 @@ export function prizeResource(): MadeResource {
     async beforeRemove(tx, row) {
       if (await isPrizeInUse(tx, row['id']))
         refuse('in_use', { detail: 'A wheel still has this prize; take it off first.' })
+      if (await isPrizeInCampaign(tx, row['id']))
+        refuse('in_use', { detail: 'A campaign still gives this prize; end it first.' })
     },
     view({ conditions, ...row }) {
       return { ...row, ...Object.fromEntries(CONDITIONS.map((name) => [name, conditions[name] ?? null])) }

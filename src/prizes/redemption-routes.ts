@@ -30,6 +30,7 @@ const STATES: readonly ErrorCode[] = [
   'prize_expired',
   'prize_locked',
   'prize_held',
+  'prize_in_escrow',
 ]
 
 const order = {

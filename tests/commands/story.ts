@@ -8,7 +8,12 @@ import type { Actor, Role, Tx } from '../../src/db/tx.ts'
 import { grantChances } from '../../src/games/wheel/chances.ts'
 import { makeWheel } from '../../src/games/wheel/wheel.ts'
 import { newId } from '../../src/ids.ts'
+import { postTransfer } from '../../src/ledger/post.ts'
+import { move, TENANT_OWNER } from '../../src/ledger/rules.ts'
 import { applyPrize } from '../../src/prizes/redemption.ts'
+import { acceptDeal, offerDeal } from '../../src/prizes/social/deals.ts'
+import { awardReferrals, grantForEvent, referUser } from '../../src/prizes/social/grants.ts'
+import { sharePrize } from '../../src/prizes/social/share.ts'
 import { readMyPrizes, unlockPrize } from '../../src/prizes/wallet.ts'
 import { makeCheckpoints } from '../../src/proofs/checkpoints.ts'
 import { makeFairKeys } from '../../src/proofs/keys.ts'
@@ -117,6 +122,10 @@ export async function tellStory(url: string): Promise<void> {
   await play(other('carol'), 12)
 
   await useOnePrize(app, demo('alice'), demo('service', ['service']))
+  await passPrizesOn(app, demo)
+  await giveAway(app, demo)
+  await play(demo('frank'), 1)
+  await app.run(demo('service', ['service']), awardReferrals, undefined)
   await app.once(
     demo('alice'),
     async () => ({ done: true }),
@@ -144,4 +153,48 @@ async function useOnePrize(app: App, alice: Actor, service: Actor): Promise<void
   const play_id = data[0]!.id
   await app.run(alice, unlockPrize, { play_id })
   await app.run(service, applyPrize, { play_id, order_id: 'order-1', order: { order_amount: '75.50' } })
+}
+
+/** A prize of alice is given to bob, one is sold to him, one is on its way to carol, and one is shown to everybody. */
+async function passPrizesOn(app: App, who: (userId: string, roles?: Role[]) => Actor): Promise<void> {
+  const alice = who('alice')
+  const bob = who('bob')
+  const { data } = await app.run(alice, readMyPrizes, { status: 'locked', page: 1, per_page: 4 })
+  const [given, sold, offered, shown] = data.map(({ id }) => id)
+  const gift = await app.run(alice, offerDeal, { kind: 'gift', to: 'bob', give: [given!] })
+  await app.run(bob, acceptDeal, { kind: 'gift', id: gift.id })
+  await app.run(alice, unlockPrize, { play_id: sold! })
+  const listing = await app.run(alice, offerDeal, { kind: 'listing', give: [sold!], price_minor: 500 })
+  const house = { account_kind: 'house', owner_id: TENANT_OWNER } as const
+  const purse = { account_kind: 'wallet_credit', owner_id: 'bob' } as const
+  const credit = { obligation: 'story:bob', transfer_type: 'story', postings: move(800, 'EUR', house, purse) }
+  await app.run(who('service', ['service']), postTransfer, credit)
+  await app.run(bob, acceptDeal, { kind: 'listing', id: listing.id })
+  await app.run(alice, offerDeal, { kind: 'gift', to: 'carol', give: [offered!] })
+  await app.run(alice, sharePrize, { play_id: shown!, tenant_code: 'demo' })
+}
+
+/** A campaign gives dora a prize, and erin brings frank, who plays. */
+async function giveAway(app: App, who: (userId: string, roles?: Role[]) => Actor): Promise<void> {
+  const service = who('service', ['service'])
+  await app.run(
+    service,
+    async (tx: Tx) => {
+      await tx.rows(
+        `insert into prize_campaigns (id, campaign_code, campaign_name, prize_id, audience, created_at, updated_at)
+         select $1, 'FRIENDS', 'Friends', id, 'service', $2, $2 from gamification_prizes`,
+        [newId(), tx.now],
+      )
+    },
+    undefined,
+  )
+  const campaign_code = 'FRIENDS'
+  await app.run(service, grantForEvent, {
+    user_ids: ['dora'],
+    source: 'support',
+    source_id: 'ticket-1',
+    campaign_code,
+  })
+  await app.run(service, referUser, { user_id: 'frank', referrer_id: 'erin', campaign_code })
+  await app.run(service, referUser, { user_id: 'erin', referrer_id: 'gina', campaign_code })
 }

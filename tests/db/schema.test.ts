@@ -260,7 +260,7 @@ describe('schema: as the application, on a history of two tenants', function () 
   it('S1-02 a tenant sees its own rows and none of another, whatever it asks for', async () => {
     const [demo, other] = tenants as [(typeof tenants)[0], (typeof tenants)[0]]
     const seen = (tenantId: string) => asApp(tenantId, (client) => count(client, 'spin_results'))
-    assert.equal(await seen(demo.id), 380)
+    assert.equal(await seen(demo.id), 381)
     assert.equal(await seen(other.id), 12)
     const asked = await asApp(
       other.id,

@@ -14,15 +14,11 @@ const CREDIT = { type: 'wallet_credit', value: '20.00', name: '20.00 credit' }
 describe('prizes that change hands', function () {
   this.timeout(60_000)
   let shop: Shop
-  const count = 0
+  let count = 0
   before(async () => {
     shop = await startShop()
   })
   after(() => shop.close())
-    for (const r of new Set(shop.logged.map((x) => (x['err'] ? JSON.stringify(x['err']).slice(0, 600) : ''))))
-      console.log('REPORT', r)
-    return shop.close()
-  })
 
   const post = async (user: string, path: string, json?: unknown, key?: string) =>
     shop.ask('POST', `${PATH}/${path}`, {
