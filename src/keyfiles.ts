@@ -6,7 +6,8 @@ import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { JWK } from 'jose'
-import { newestSealedSeed } from './audit/store.ts'
+import type { ClientBase } from 'pg'
+import { newestSealedSeed, newestSealedSeedOn, type SealedSeed } from './audit/store.ts'
 import type { Config, KeyName } from './config.ts'
 import type { Database } from './db/pool.ts'
 import { type FairKeys, parseSeedKeys, parseSigningKey, type SeedKey } from './proofs/keys.ts'
@@ -84,7 +85,15 @@ export function loadKeys(
  * Does nothing on a database without such seeds. Throws KeyError. Source: fair-1.md section 13, "fails closed".
  */
 export async function checkSeedKeys(database: Database, keys: Pick<FairKeys, 'open'>): Promise<void> {
-  const newest = await newestSealedSeed(database)
+  refuseOtherKeys(await newestSealedSeed(database), keys)
+}
+
+/** The same on a connection that reads as the auditor. */
+export async function checkSeedKeysOn(client: ClientBase, keys: Pick<FairKeys, 'open'>): Promise<void> {
+  refuseOtherKeys(await newestSealedSeedOn(client), keys)
+}
+
+function refuseOtherKeys(newest: SealedSeed | undefined, keys: Pick<FairKeys, 'open'>): void {
   if (newest === undefined) return
   try {
     keys.open(newest.sealed_seed, { gameId: newest.game_id, seedHash: newest.seed_hash })

@@ -1,5 +1,5 @@
 /** What the auditor reads, one exported function per statement. Every statement runs as livedraw_auditor. */
-import type { PoolClient } from 'pg'
+import type { ClientBase, PoolClient } from 'pg'
 import type { Database } from '../db/pool.ts'
 
 /**
@@ -21,19 +21,22 @@ export type SealedSeed = { sealed_seed: string; game_id: string; seed_hash: stri
 export async function newestSealedSeed(database: Database): Promise<SealedSeed | undefined> {
   const client = await database.connect()
   try {
-    return await asAuditor(client, async () => {
-      const { rows } = await client.query<SealedSeed>(
-        `select s.sealed_seed, s.game_id, s.seed_hash
-         from tenants t
-         cross join lateral (select id, sealed_seed, game_id, seed_hash from fair_seeds f
-                             where f.tenant_id = t.id and f.seed_status <> 'revealed' order by f.id desc limit 1) s
-         order by s.id desc limit 1`,
-      )
-      return rows[0]
-    })
+    return await asAuditor(client, () => newestSealedSeedOn(client))
   } finally {
     client.release()
   }
+}
+
+/** The same on a connection that is the auditor. */
+export async function newestSealedSeedOn(client: ClientBase): Promise<SealedSeed | undefined> {
+  const { rows } = await client.query<SealedSeed>(
+    `select s.sealed_seed, s.game_id, s.seed_hash
+     from tenants t
+     cross join lateral (select id, sealed_seed, game_id, seed_hash from fair_seeds f
+                         where f.tenant_id = t.id and f.seed_status <> 'revealed' order by f.id desc limit 1) s
+     order by s.id desc limit 1`,
+  )
+  return rows[0]
 }
 
 /** Reads rows inside the audit's transaction. */

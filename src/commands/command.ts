@@ -1,6 +1,7 @@
 /** What every command-line tool shares: its exit codes (0 done, 1 failed, 2 wrong use) and how it says why. */
 import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config.ts'
+import { RestoreError } from '../db/backup.ts'
 import { EmbeddedStartError } from '../db/embedded.ts'
 import { SchemaAheadError } from '../db/migrate.ts'
 import { KeyError } from '../keyfiles.ts'
@@ -43,6 +44,7 @@ function codeOf(error: unknown): number {
   }
   const is_for_people =
     error instanceof Failure ||
+    error instanceof RestoreError ||
     error instanceof KeyError ||
     error instanceof EmbeddedStartError ||
     error instanceof SchemaAheadError

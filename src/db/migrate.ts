@@ -13,9 +13,13 @@ export class SchemaAheadError extends Error {}
 
 /**
  * Applies what is missing, in order and in one transaction: all of it or nothing; then what the job queue lacks. A second
- * process waits for the lock and then finds nothing to do. Throws SchemaAheadError when the database knows a migration that this version lacks.
+ * process waits for the lock and then finds nothing to do. `count` is how many to come to in all, for a restore. Throws SchemaAheadError when the database knows a migration that this version lacks.
  */
-export async function migrate(url: string, log: (message: string) => void = () => {}): Promise<void> {
+export async function migrate(
+  url: string,
+  log: (message: string) => void = () => {},
+  count = Number.POSITIVE_INFINITY,
+): Promise<void> {
   const client = new pg.Client({ connectionString: url, application_name: 'livedraw-migrate' })
   // A lost connection fails the statement that runs; without a listener it would end the process as well.
   client.on('error', () => {})
@@ -23,16 +27,19 @@ export async function migrate(url: string, log: (message: string) => void = () =
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK])
     await refuseIfAhead(client)
-    await runner({
-      dbClient: client,
-      dir: DIRECTORY,
-      direction: 'up',
-      migrationsTable: 'schema_migrations',
-      // The lock above waits; the library's own would throw at a second process.
-      noLock: true,
-      log: () => {},
-      logger: { debug: () => {}, info: () => {}, warn: log, error: log },
-    })
+    const missing = Math.max(0, count - (await appliedCount(client)))
+    if (missing > 0)
+      await runner({
+        count: missing,
+        dbClient: client,
+        dir: DIRECTORY,
+        direction: 'up',
+        migrationsTable: 'schema_migrations',
+        // The lock above waits; the library's own would throw at a second process.
+        noLock: true,
+        log: () => {},
+        logger: { debug: () => {}, info: () => {}, warn: log, error: log },
+      })
     await migrateQueue(url, log)
   } finally {
     await client.end()
@@ -54,8 +61,24 @@ async function migrateQueue(url: string, log: (message: string) => void): Promis
   }
 }
 
+/** The migrations of this version, in order. */
+export async function migrationNames(): Promise<string[]> {
+  return (await readdir(DIRECTORY)).map((file) => file.replace(/\.sql$/, '')).sort()
+}
+
+async function appliedCount(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ present: boolean }>(
+    `select to_regclass('schema_migrations') is not null as present`,
+  )
+  if (!rows[0]!.present) return 0
+  const counted = await client.query<{ count: number }>(
+    'select count(*)::int as count from schema_migrations',
+  )
+  return counted.rows[0]!.count
+}
+
 async function refuseIfAhead(client: pg.Client): Promise<void> {
-  const known = new Set((await readdir(DIRECTORY)).map((file) => file.replace(/\.sql$/, '')))
+  const known = new Set(await migrationNames())
   const { rows } = await client.query<{ present: boolean }>(
     `select to_regclass('schema_migrations') is not null as present`,
   )

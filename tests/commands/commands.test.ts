@@ -19,7 +19,7 @@ import { makeTokens, OWN_AUDIENCE, OWN_ISSUER } from '../../src/http/tokens.ts'
 import { loadTokenKey } from '../../src/keyfiles.ts'
 import { emptyDatabase, testDatabase } from '../db/cluster.ts'
 import { dumpSchema } from '../db/schema-dump.ts'
-import { storyFairnessKey } from './story.ts'
+import { storyFairnessKey, storySeedKeys, tellStory } from './story.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -325,6 +325,45 @@ describe('commands', function () {
       const ill = await run('status', ['--json'])
       assert.equal(ill.status, 1)
       assert.equal(JSON.parse(ill.stdout).health.http_status, 503)
+    })
+  })
+
+  describe('backup and restore', () => {
+    it('P-52 the drill: backup, restore with the right key only, audit', async () => {
+      const [source, target] = [await testDatabase({ migrate: tellStory }), await emptyDatabase()]
+      try {
+        const file = join(dir, 'drill.backup')
+        const made = await run('backup', [file], { DATABASE_URL: source.url })
+        assert.equal(made.status, 0, made.stderr)
+        assert.match(made.stdout, /rows of \d+ tables .* needs the seed keys k1/s)
+        assert.equal(
+          (await run('backup', [file], { DATABASE_URL: source.url })).status,
+          2,
+          'never written over',
+        )
+        assert.equal((await run('backup', ['--check', file])).status, 0)
+
+        const into = { DATABASE_URL: target.url, FAIRNESS_KEY: storyFairnessKey }
+        const keyless = await run('restore', [file], into)
+        assert.deepEqual(
+          [keyless.status, /needs the seed key k1/.test(keyless.stderr)],
+          [1, true],
+          keyless.stderr,
+        )
+        const other = { ...into, SEED_KEYS: `k1:${Buffer.alloc(32).toString('base64')}` }
+        const wrong = await run('restore', [file], other)
+        assert.deepEqual([wrong.status, /do not open .* Nothing was restored/s.test(wrong.stderr)], [1, true])
+
+        const done = await run('restore', [file], { ...into, SEED_KEYS: storySeedKeys })
+        assert.equal(done.status, 0, done.stderr)
+        const again = await run('restore', [file], { ...into, SEED_KEYS: storySeedKeys })
+        assert.deepEqual([again.status, /not empty/.test(again.stderr)], [1, true], again.stderr)
+        const audit = await run('audit', [], into)
+        assert.equal(audit.status, 0, audit.stdout)
+      } finally {
+        await source.drop()
+        await target.drop()
+      }
     })
   })
 })

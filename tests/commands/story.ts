@@ -20,7 +20,11 @@ import { makeFairKeys } from '../../src/proofs/keys.ts'
 import { localEntropy } from '../../src/proofs/round-entropy.ts'
 
 const signing = generateKeyPairSync('ed25519').privateKey
-const keys = makeFairKeys([{ kid: 'k1', key: randomBytes(32) }], signing)
+const seedKey = randomBytes(32)
+const keys = makeFairKeys([{ kid: 'k1', key: seedKey }], signing)
+
+/** What sealed the story's seeds, as SEED_KEYS takes it. */
+export const storySeedKeys = `k1:${seedKey.toString('base64')}`
 
 /** The key that signed the story, as an auditor is given it. */
 export const storyKeys = new Map([[keys.kid, new Uint8Array(keys.publicKey)]])
