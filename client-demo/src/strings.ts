@@ -260,7 +260,7 @@ const en = {
   'reason.order_amount_missing': 'Put something into the cart.',
   'reason.min_order_amount': '{missing} more, the order has to reach {required}.',
   'reason.cart_items_missing': 'Put something into the cart.',
-  'reason.min_cart_items': '{missing} more items in the cart, at least {required}.',
+  'reason.min_cart_items': '{missing} more in the cart, which needs at least {required} items.',
   'reason.order_type_missing': 'Choose how you get the order: {required}.',
   'reason.valid_order_types': 'Only for {required}, not {actual}.',
   'reason.payment_method_missing': 'Choose how you pay: {required}.',
@@ -270,7 +270,7 @@ const en = {
   'reason.zone_missing': 'Say in which zone you are.',
   'reason.customer_orders_missing': 'The shop says at the checkout how many orders you have had.',
   'reason.new_customer_only': 'Only for a first order; you have had {actual}.',
-  'reason.min_order_count': '{missing} more orders before this one.',
+  'reason.min_order_count': 'After {required} orders; you have had {actual}.',
   'reason.no_effect': 'It would take nothing off this order, so it is kept.',
 
   'odds.lead':

@@ -18,6 +18,7 @@ import { loadPlay, loadTerms, type PlayRow } from '../prizes/store.ts'
 import { type Cart, freeItem, type Priced, priced } from './menu.ts'
 import {
   countPlaced,
+  findCheckout,
   insertOrder,
   loadOrderPage,
   lockCheckouts,
@@ -41,7 +42,9 @@ type Asked = Cart & { user_id: string; play_id: number | null }
 export async function quoteCart(tx: Tx, { user_id, play_id, ...cart }: Asked) {
   const { currency } = await loadTerms(tx)
   const cost = priced(cart)
-  const check = play_id === null ? null : await validated(tx, play_id, null, user_id, cart, cost)
+  // A checkout that was not left holds the prize; the next one ends it, so it is no obstacle.
+  const opened_id = play_id === null ? null : await findCheckout(tx, user_id, play_id)
+  const check = play_id === null ? null : await validated(tx, play_id, opened_id, user_id, cart, cost)
   const is_delivery_free = check?.valid === true && check.application_type === 'free_delivery'
   const discount_minor = check?.valid ? minorOf(check.discount_amount, currency) : 0
   const delivery_fee_minor = is_delivery_free ? 0 : cost.delivery_fee_minor

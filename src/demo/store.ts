@@ -70,6 +70,15 @@ export function lockCheckouts(tx: Tx, user_id: string) {
   )
 }
 
+/** The user's open checkout that a prize belongs to. */
+export async function findCheckout(tx: Tx, user_id: string, play_id: number): Promise<string | null> {
+  const row = await tx.one<{ id: string }>(
+    `select id from demo_orders where user_id = $1 and play_id = $2 and status = 'checkout' limit 1`,
+    [user_id, play_id],
+  )
+  return row?.id ?? null
+}
+
 /** How many orders of a user stand. */
 export async function countPlaced(tx: Tx, user_id: string): Promise<number> {
   const row = await tx.one<{ count: number }>(

@@ -160,6 +160,8 @@ describe('the demo shop', () => {
     const held_ms = Date.parse(first.body.held_until) - shop.clock.now().getTime()
     assert.equal(held_ms, 15 * 60_000)
     assert.deepEqual((await orders('hilda')).data, [first.body])
+    // The player's own checkout is no obstacle to the next one, which ends it.
+    assert.equal((await post('hilda', '/quotes', { ...CART, play_id })).body.prize.valid, true)
 
     const elsewhere = await shop.apply(play_id, { order_id: 1, order_amount: 78, order_type: 'delivery' })
     assert.deepEqual([elsewhere.status, elsewhere.body.code], [409, 'prize_held'])

@@ -15,10 +15,12 @@ export function OrderPanel({ shop, state, menu, order }: ShopParts & { order: Or
   return (
     <section class="card order" aria-label={say(`shop.title.${order.status}`)}>
       <StepTitle text={say(`shop.title.${order.status}`)} />
-      <p class="meta">
-        <span>{clockText(Date.parse(order.placed_at ?? order.created_at), tenant)}</span>
-        <span>{sayOr(`word.${order.order_type}`, order.order_type)}</span>
-        <span>{sayOr(`word.${order.payment_method}`, order.payment_method)}</span>
+      <p class="fine">
+        {[
+          clockText(Date.parse(order.placed_at ?? order.created_at), tenant),
+          sayOr(`word.${order.order_type}`, order.order_type),
+          sayOr(`word.${order.payment_method}`, order.payment_method),
+        ].join(' · ')}
       </p>
       {is_open && <Hold order={order} />}
       <ul class="lines">

@@ -53,7 +53,7 @@ export function ShopPage({ tenant, play_id }: { tenant: string; play_id: number 
   )
 }
 
-function MenuList({ shop, state: { cart }, menu }: ShopParts) {
+function MenuList({ shop, state: { cart, quote }, menu }: ShopParts) {
   const quantityOf = (id: number) => cart.items.find((each) => each.id === id)?.quantity ?? 0
   return (
     <section class="menu" aria-label={say('shop.menu')}>
@@ -78,6 +78,12 @@ function MenuList({ shop, state: { cart }, menu }: ShopParts) {
           </ul>
         </div>
       ))}
+      {cart.items.length > 0 && (
+        <a class="button button-accent cart-bar" href="#cart-title">
+          {say('shop.cart')}
+          {quote !== null && ` · ${moneyText(quote.total_minor, menu)}`}
+        </a>
+      )}
     </section>
   )
 }

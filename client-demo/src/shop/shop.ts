@@ -224,19 +224,17 @@ export function makeShop(tenant: string, play_id: number | null): Shop {
     }
   }
 
-  /** Runs something that a person asked for; a refusal becomes a sentence. Answers whether it was done. */
-  async function attempt(act: () => Promise<void>): Promise<boolean> {
-    if (get().is_busy) return false
+  /** Runs something that a person asked for; a refusal becomes a sentence. */
+  async function attempt(act: () => Promise<void>): Promise<void> {
+    if (get().is_busy) return
     set({ is_busy: true, why: null })
     try {
       await act()
-      return true
     } catch (error) {
       const refusal = asRefusal(error)
       if (!isPassing(refusal)) pending_id = undefined
       const why = whyText(refusal)
       set({ why, said: why })
-      return false
     } finally {
       set({ is_busy: false })
     }
@@ -245,13 +243,13 @@ export function makeShop(tenant: string, play_id: number | null): Shop {
   async function checkOut(): Promise<void> {
     pending_id ??= makeUuid()
     const body = { order_id: pending_id, ...wish() }
-    const is_done = await attempt(async () => {
+    await attempt(async () => {
       const order = await ask<Order>('POST', `${PATH}/orders`, { token: token(), body })
       pending_id = undefined
       set({ order, said: say('shop.checkout_opened') })
     })
-    // What refused it may have changed what the prize can be used for.
-    if (!is_done) requote()
+    // What was refused says something of the cart that the quote did not know.
+    if (get().order === null && pending_id === undefined) requote()
   }
 
   async function place(): Promise<void> {
