@@ -79,6 +79,10 @@ export const ERRORS = {
   prize_expired: { status: 409, title: 'The prize has expired.' },
   prize_held: { status: 409, title: 'The prize is held for another order.' },
   prize_not_applicable: { status: 409, title: 'The prize does not fit this order.' },
+  pool_exhausted: {
+    status: 409,
+    title: 'Nothing of this mystery is left; it can be opened when there is more.',
+  },
   item_out_of_stock: { status: 409, title: 'There is none of this item left.' },
   fulfilment_delivered: { status: 409, title: 'It was handed over already.' },
   prize_out_of_stock: { status: 409, title: 'Nothing of this prize is left.' },

@@ -49,6 +49,8 @@ import { colyseusLogger, type Log, makeLog } from './log.ts'
 import { NODE_HASH } from './node-hash.ts'
 import { prizeResource } from './prizes/definitions.ts'
 import { expiryTask } from './prizes/expiry.ts'
+import { makeMysteries } from './prizes/mysteries.ts'
+import { mysteryRoutes } from './prizes/mystery-routes.ts'
 import { walletRoutes } from './prizes/routes.ts'
 import { socialRoutes } from './prizes/social/routes.ts'
 import { socialTasks } from './prizes/social/tasks.ts'
@@ -151,6 +153,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   loop.enable()
   const wheels = wheelResource()
   const prizes = prizeResource()
+  const mysteries = makeMysteries(app, checkpoints, () => !state.fair)
   const server = defineServer({
     greet: false,
     gracefullyShutdown: false,
@@ -178,7 +181,8 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
           instantiators: { wheel: makeWheelInstantiator(wheels) },
         }),
         ...prizes.routes,
-        ...walletRoutes(app),
+        ...walletRoutes(app, mysteries),
+        ...mysteryRoutes(mysteries),
         ...socialRoutes({ app, directory }),
         ...ledgerRoutes(),
         ...webhookRoutes(setting),

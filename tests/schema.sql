@@ -742,6 +742,8 @@ table gamification_prizes (row-level security, forced)
   rarity character varying(16) not null default 'common'::character varying
   parts jsonb not null default '[]'::jsonb
   parts_apply character varying(8) not null default 'each'::character varying
+  pool jsonb
+  pool_version integer not null default 0
   CHECK (((expires_in_days >= 1) AND (expires_in_days <= 3650)))
   CHECK (((grace_hours >= 0) AND (grace_hours <= 24)))
   CHECK (((parts_apply)::text = ANY ((ARRAY['all'::character varying, 'each'::character varying])::text[])))
@@ -749,6 +751,8 @@ table gamification_prizes (row-level security, forced)
   CHECK (((won_count >= 0) AND ((stock IS NULL) OR (won_count <= stock))))
   CHECK ((cost_minor >= 0))
   CHECK ((jsonb_typeof(parts) = 'array'::text))
+  CHECK ((jsonb_typeof(pool) = 'array'::text))
+  CHECK ((pool_version >= 0))
   CHECK ((stock >= 0))
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (id)
@@ -899,6 +903,58 @@ table ledger_transfers (row-level security, forced)
   CREATE UNIQUE INDEX ledger_transfers_reversed_once ON public.ledger_transfers USING btree (tenant_id, corrects_id) WHERE is_reversal
   CREATE CONSTRAINT TRIGGER ledger_transfers_add_up AFTER INSERT ON public.ledger_transfers DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_ledger_transfer()
   CREATE TRIGGER ledger_transfers_are_final BEFORE DELETE OR UPDATE ON public.ledger_transfers FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table mystery_pools (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  prize_id bigint not null
+  pool_version integer not null
+  config text not null
+  config_hash text not null
+  snapshots jsonb not null
+  written_by character varying(128) not null
+  created_at timestamp with time zone not null
+  CHECK ((jsonb_typeof(snapshots) = 'array'::text))
+  CHECK ((pool_version >= 1))
+  FOREIGN KEY (tenant_id, prize_id) REFERENCES gamification_prizes(tenant_id, id)
+  PRIMARY KEY (tenant_id, prize_id, pool_version)
+  CREATE TRIGGER mystery_pools_are_final BEFORE DELETE OR UPDATE ON public.mystery_pools FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table mystery_results (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  play_id bigint not null
+  mystery_prize_id bigint not null
+  pool_version integer not null
+  seed_id uuid not null
+  nonce bigint not null
+  client_entropy character varying(64) not null default '-'::character varying
+  roll bigint not null
+  segment_index integer not null
+  award_index integer not null
+  prize_id bigint not null
+  prize_snapshot jsonb not null
+  result_timestamp timestamp with time zone not null
+  created_at timestamp with time zone not null
+  CHECK ((award_index >= 0))
+  CHECK ((nonce >= 0))
+  CHECK ((segment_index >= 0))
+  FOREIGN KEY (tenant_id, mystery_prize_id, pool_version) REFERENCES mystery_pools(tenant_id, prize_id, pool_version)
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  FOREIGN KEY (tenant_id, prize_id) REFERENCES gamification_prizes(tenant_id, id)
+  FOREIGN KEY (tenant_id, seed_id) REFERENCES fair_seeds(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, play_id)
+  UNIQUE (tenant_id, seed_id, nonce)
+  CREATE INDEX mystery_results_by_prize ON public.mystery_results USING btree (tenant_id, prize_id)
+  CREATE TRIGGER mystery_results_are_final BEFORE DELETE OR UPDATE ON public.mystery_results FOR EACH ROW EXECUTE FUNCTION refuse_change()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
@@ -2224,10 +2280,14 @@ begin
     raise exception 'state and time stamps of a prize disagree' using errcode = '23514';
   end if;
   if (old.unlocked_at is not null and new.unlocked_at is distinct from old.unlocked_at)
-     or (old.uuid, old.game_id, old.is_winner, old.prize_id, old.prize_snapshot, old.event_id, old.created_at, old.bundle_play_id)
+     or (old.uuid, old.game_id, old.is_winner, old.prize_id, old.event_id, old.created_at, old.bundle_play_id)
         is distinct from
-        (new.uuid, new.game_id, new.is_winner, new.prize_id, new.prize_snapshot, new.event_id, new.created_at, new.bundle_play_id)
-     or (old.prize_code is distinct from new.prize_code and old.user_id = new.user_id) then
+        (new.uuid, new.game_id, new.is_winner, new.prize_id, new.event_id, new.created_at, new.bundle_play_id)
+     or (old.prize_code is distinct from new.prize_code and old.user_id = new.user_id)
+     or (old.prize_snapshot is distinct from new.prize_snapshot
+         and not (old.prize_snapshot->>'type' = 'mystery'
+                  and exists (select from mystery_results m where m.tenant_id = new.tenant_id and m.play_id = new.id
+                                and m.prize_snapshot = new.prize_snapshot))) then
     raise exception 'what was issued does not change' using errcode = '23514';
   end if;
   return new;

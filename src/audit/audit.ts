@@ -3,7 +3,14 @@ import type { PoolClient } from 'pg'
 import type { Database } from '../db/pool.ts'
 import { type Block, type Invariants, readInvariants } from './blocks.ts'
 import { checkAuditChain, checkPublicLogs, type SigningKeys } from './chains.ts'
-import { checkCommitments, checkRounds, checkSeeds, checkSpins, checkVersions } from './outcomes.ts'
+import {
+  checkCommitments,
+  checkMysteries,
+  checkRounds,
+  checkSeeds,
+  checkSpins,
+  checkVersions,
+} from './outcomes.ts'
 import { type AuditReport, type Check, EXAMPLE_COUNT_MAX } from './report.ts'
 import {
   asAuditor,
@@ -124,6 +131,7 @@ async function recompute(reader: Reader, signingKeys: SigningKeys): Promise<Chec
     await checkVersions(reader),
     ...(await checkSpins(reader, tenants)),
     ...(await checkRounds(reader, tenants)),
+    ...(await checkMysteries(reader, tenants)),
   ]
   return tallies.map((tally) => tally.check)
 }

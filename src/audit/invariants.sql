@@ -83,7 +83,10 @@ where (r.roll between w.range_start and w.range_end) is not true;
 -- @I7 No prize is given out beyond the stock that was put up.
 select p.id, p.stock
 from gamification_prizes p
-join (select tenant_id, prize_id, count(*) as won from gamification_game_plays where is_winner group by tenant_id, prize_id) g
+join (select tenant_id, prize_id, count(*) as won
+      from (select tenant_id, prize_id from gamification_game_plays where is_winner
+            union all select tenant_id, prize_id from mystery_results) w
+      group by tenant_id, prize_id) g
   on g.tenant_id = p.tenant_id and g.prize_id = p.id
 where g.won > p.stock;
 
@@ -477,7 +480,8 @@ having count(l.seq) <> 1;
 
 -- @L4 A result is an event of the public log with the same nonce, exactly once, and nothing else is.
 select f.commit_hash, r.nonce, l.seq
-from spin_results r
+from (select id, tenant_id, seed_id, nonce from spin_results
+      union all select id, tenant_id, seed_id, nonce from mystery_results) r
 join fair_seeds f on f.tenant_id = r.tenant_id and f.id = r.seed_id
 full join (select tenant_id, commit_hash, nonce, min(seq) as seq, count(*) as events
            from fair_log where type = 'spin' group by tenant_id, commit_hash, nonce) l
@@ -492,7 +496,7 @@ left join (select tenant_id, commit_hash, count(*) as events, min(event::jsonb->
            from fair_log where type = 'reveal' group by tenant_id, commit_hash) l using (tenant_id, commit_hash)
 where case f.seed_status
         when 'revealed' then (l.events = 1 and l.server_seed = f.server_seed
-                              and (f.kind <> 'wheel' or l.outcomes = f.next_nonce)) is not true
+                              and (f.kind not in ('wheel', 'mystery') or l.outcomes = f.next_nonce)) is not true
         else coalesce(l.events, 0) <> 0
       end;
 
@@ -660,3 +664,58 @@ where case r.referral_status
         when 'awarded' then (g.user_id = r.referrer_id and g.play_id = r.play_id and g.campaign_id = r.campaign_id) is not true
         else g.id is not null
       end;
+
+-- @P1 A mystery that was opened was drawn, once, and is what was drawn; one that was not is still a mystery.
+select g.id, g.prize_status, m.id as mystery
+from gamification_game_plays g
+full join mystery_results m on m.tenant_id = g.tenant_id and m.play_id = g.id
+where case when m.id is null then g.prize_snapshot->>'type' = 'mystery' and g.unlocked_at is not null
+           else (g.unlocked_at is not null and g.prize_snapshot = m.prize_snapshot and g.prize_id = m.mystery_prize_id
+                 and g.prize_snapshot->'mystery'->>'event_id' = m.id::text) is not true
+      end;
+
+-- @P2 The nonces of a mystery's pair are 0, 1, 2, ... without gap, as many as its counter says, each by the pool's own pair.
+select f.id, f.next_nonce, m.draws, m.last
+from fair_seeds f
+left join (select tenant_id, seed_id, count(*) as draws, max(nonce) as last, min(mystery_prize_id) as prize_id,
+                  min(pool_version) as pool_version
+           from mystery_results group by tenant_id, seed_id) m on m.tenant_id = f.tenant_id and m.seed_id = f.id
+where f.kind = 'mystery'
+  and (coalesce(m.draws, 0) = f.next_nonce and coalesce(m.last + 1, 0) = f.next_nonce
+       and (m.draws is null or f.game_id = format('mystery:%s:%s', m.prize_id, m.pool_version))) is not true;
+
+-- @P3 A mystery is drawn after its commitment and before the reveal, for the player who holds the pair.
+select m.id
+from mystery_results m
+left join fair_seeds f on f.tenant_id = m.tenant_id and f.id = m.seed_id
+where (f.kind = 'mystery' and f.committed_at < m.result_timestamp) is not true or m.result_timestamp > f.revealed_at;
+
+-- @P4 A prize that is paid when it is won was paid, and nothing else was paid as won.
+select g.id as play_id, t.obligation
+from (select tenant_id, id from gamification_game_plays
+      where prize_snapshot->>'type' in ('cash', 'free_bet', 'balance_boost', 'coins')) g
+full join (select tenant_id, obligation from ledger_transfers where transfer_type = 'prize.won' and corrects_id is null) t
+  on t.tenant_id = g.tenant_id and t.obligation = 'won:' || g.id
+where g.id is null or t.obligation is null;
+
+-- @P5 A prize that is handed over is owed, once, and nothing else is owed without an order.
+select g.id as play_id, f.id as fulfilment
+from (select tenant_id, id from gamification_game_plays
+      where prize_snapshot->>'type' in ('in_kind', 'product', 'digital')) g
+full join (select tenant_id, play_id, id from fulfilments where order_id is null) f
+  on f.tenant_id = g.tenant_id and f.play_id = g.id
+where g.id is null or f.id is null;
+
+-- @P6 As many items are reserved as are owed out of their stock.
+select s.id, s.reserved_count, count(f.id) as owed
+from item_stocks s
+left join fulfilments f on f.tenant_id = s.tenant_id and f.item_stock_id = s.id and f.fulfilment_status <> 'cancelled'
+group by s.id, s.reserved_count
+having s.reserved_count <> count(f.id);
+
+-- @P7 An application that paid names the transfer of its own play and order, and one of them alone.
+select a.id, t.obligation
+from prize_applications a
+left join ledger_transfers t on t.tenant_id = a.tenant_id and t.id = a.transfer_id
+where (a.transfer_id is not null) <> (a.details->'calculation'->'effect'->>'kind' = 'posting')
+   or (a.transfer_id is not null and (t.obligation = format('prize:%s:%s', a.play_id, a.order_id)) is not true);

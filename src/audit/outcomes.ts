@@ -14,10 +14,12 @@ import {
   commitmentPage,
   committedConfig,
   loggedSpins,
+  mysteryPage,
   type Reader,
   roundLeaves,
   roundPage,
   type StoredCommitment,
+  type StoredMystery,
   type StoredRound,
   type StoredSeed,
   type StoredSpin,
@@ -297,6 +299,55 @@ function faultOfSpin(
   } catch (error) {
     return `cannot be derived: ${(error as Error).message}`
   }
+}
+
+/** Re-derives what was drawn for mysteries whose seed is revealed, and what was given instead of what had run out. */
+export async function checkMysteries(reader: Reader, tenants: readonly string[]): Promise<Tally[]> {
+  const derived = new Tally(
+    'I27',
+    'Every mystery of a revealed seed re-derives to the same part of its pool.',
+  )
+  const given = new Tally(
+    'P8',
+    'Every mystery was drawn from the pool that was committed to, gave a part of it, and is logged so.',
+  )
+  let waiting_count = 0
+  for (const tenantId of tenants) {
+    const read = (after: string) => mysteryPage(reader, tenantId, after, PAGE)
+    for await (const row of rowsOf(read, FIRST_ID, (last) => last.id)) {
+      const say = (fault: string | null) =>
+        fault === null ? null : `mystery ${row.id} (nonce ${row.nonce}) ${fault}`
+      given.saw(say(attempt(() => faultOfAward(row))))
+      if (row.server_seed === null) waiting_count += 1
+      else derived.saw(say(attempt(() => faultOfMystery(row, row.server_seed!))))
+    }
+  }
+  if (waiting_count > 0) derived.note(`${waiting_count} more wait for the reveal of their seed`)
+  return [derived, given]
+}
+
+function faultOfAward(row: StoredMystery): string | null {
+  if (row.config !== row.pool_config) return 'was drawn from another pool than its pair was made for'
+  const segments = parsed(row.config)?.['segments'] as { prize?: { id?: unknown } }[] | undefined
+  if (segments?.[row.segment_index] === undefined) return 'has a part that its pool has not'
+  if (segments[row.award_index]?.prize?.id !== row.prize_id)
+    return 'gave a prize that is not the part it names'
+  const event = row.event === null ? null : parsed(row.event)
+  const is_logged = event?.['result'] === row.segment_index && event['entropy'] === row.client_entropy
+  return is_logged ? null : 'is logged with another outcome'
+}
+
+function faultOfMystery(row: StoredMystery, server_seed: string): string | null {
+  if (!isHexSeed(server_seed)) return 'has a seed that is no seed'
+  const ctx = context('mystery', [row.commit_hash, row.client_seed, row.nonce, row.client_entropy])
+  const source = Object.assign(words(fromHex(server_seed), ctx, NODE_HASH), { trace: [] as Draw[] })
+  const index = weighted(
+    source,
+    segmentsOf(row.config).map((segment) => segment.weight),
+  )
+  const roll = source.trace[0]!.result
+  if (roll !== row.roll) return `has the roll ${row.roll} and derives to ${roll}`
+  return index === row.segment_index ? null : `gave part ${row.segment_index} and derives to ${index}`
 }
 
 /** Re-derives every shared spin that was drawn and whose secret is out, and the root over what players added to it. */

@@ -312,6 +312,45 @@ export function spinPage(
   )
 }
 
+export type StoredMystery = {
+  id: string
+  nonce: number
+  roll: number
+  client_entropy: string
+  client_seed: string
+  commit_hash: string
+  /** Null until the reveal. */
+  server_seed: string | null
+  segment_index: number
+  award_index: number
+  prize_id: number
+  /** Of the commitment, and of the pool that the draw names. */
+  config: string
+  pool_config: string
+  event: string | null
+}
+
+/** What was drawn for mysteries of a tenant after `id`, each with its log event, in order of their ids. */
+export function mysteryPage(
+  reader: Reader,
+  tenantId: string,
+  after: string,
+  limit: number,
+): Promise<StoredMystery[]> {
+  return reader.rows<StoredMystery>(
+    `select m.id, m.nonce, m.roll, m.client_entropy, f.client_seed, f.commit_hash, f.server_seed, m.segment_index, m.award_index,
+            m.prize_id, c.config, p.config as pool_config,
+            (select l.event from fair_log l where l.tenant_id = m.tenant_id and l.commit_hash = f.commit_hash and l.type = 'spin'
+               and l.nonce = m.nonce limit 1) as event
+     from mystery_results m
+     join fair_seeds f on f.tenant_id = m.tenant_id and f.id = m.seed_id
+     join fair_commitments c on c.tenant_id = f.tenant_id and c.commit_hash = f.commit_hash
+     join mystery_pools p on p.tenant_id = m.tenant_id and p.prize_id = m.mystery_prize_id and p.pool_version = m.pool_version
+     where m.tenant_id = $1 and m.id > $2 order by m.id limit $3`,
+    [tenantId, after, limit],
+  )
+}
+
 /** The config that a commitment binds. */
 export async function committedConfig(
   reader: Reader,

@@ -5,6 +5,7 @@ import { refuse } from '../errors.ts'
 import { type MadeResource, resource } from '../http/resource.ts'
 import { type Conditions, conditionFaults, conditionFields } from './conditions.ts'
 import { decimalsOf, definedAmountOf } from './money.ts'
+import { poolFaults, publishPool } from './mystery.ts'
 import { isPrizeInCampaign } from './social/grant-store.ts'
 import { holdCurrency, isPrizeInUse, recountWins } from './store.ts'
 
@@ -32,6 +33,8 @@ export const PRIZE_TYPES = [
 export const RARITIES = ['common', 'uncommon', 'rare', 'epic', 'legendary'] as const
 
 const DECIMAL = /^(0|[1-9]\d{0,11})(\.\d{1,4})?$/
+/** Parts of a mystery's pool. */
+const POOL_MAX = 100
 const WHOLE = /^[1-9]\d{0,5}$/
 
 /** Conditions of use, stored under the seed's own names. */
@@ -56,6 +59,15 @@ const fields = {
   stock: z.int().min(0).max(1_000_000_000).nullable(),
   is_transferable: z.boolean(),
   rarity: z.enum(RARITIES),
+  pool: z
+    .array(z.strictObject({ prize_id: z.int().min(1), weight: z.int().min(1).max(1_000_000) }))
+    .min(1)
+    .max(POOL_MAX)
+    .nullable()
+    .meta({
+      description:
+        'Of a mystery: what it can turn out to be, by whole weights. Each change is a new version.',
+    }),
 }
 
 const example = {
@@ -76,7 +88,8 @@ function withoutConditions(): z.ZodRawShape {
   )
 }
 
-const create = z
+/** What a definition is made from, with every default. */
+export const prizeCreate = z
   .strictObject({
     ...fields,
     description: fields.description.default(null),
@@ -92,6 +105,7 @@ const create = z
     stock: fields.stock.default(null),
     is_transferable: fields.is_transferable.default(true),
     rarity: fields.rarity.default('common'),
+    pool: fields.pool.default(null),
   })
   .meta({ id: 'PrizeCreate', example })
 
@@ -104,6 +118,7 @@ const shape = z
   .strictObject({
     ...fields,
     id: z.int(),
+    pool_version: z.int(),
     won_count: z.int(),
     version: z.int(),
     row_version: z.int(),
@@ -125,6 +140,8 @@ const shape = z
       cost_minor: 500,
       is_transferable: true,
       rarity: 'common',
+      pool: null,
+      pool_version: 0,
       won_count: 0,
       version: 1,
       row_version: 1,
@@ -178,14 +195,16 @@ export function prizeResource(): MadeResource {
         'stock',
         'is_transferable',
         'rarity',
+        'pool',
+        'pool_version',
         'version',
       ],
-      json: ['conditions'],
+      json: ['conditions', 'pool'],
       reads: ['won_count'],
       gone: 'deleted_at',
     },
     roles: { read: [...STAFF, 'auditor'], create: ['operator'], update: ['operator'], remove: ['operator'] },
-    create,
+    create: prizeCreate,
     update,
     shape,
     refusals: ['in_use'],
@@ -206,12 +225,26 @@ export function prizeResource(): MadeResource {
         else if (input[name] !== undefined) conditions[name] = input[name]
       }
       const errors = conditionFaults({ type, conditions: conditions as Conditions }, currency)
+      const pool = input.pool === undefined ? (existing?.['pool'] ?? null) : input.pool
+      if ((type === 'mystery') !== (pool !== null))
+        errors.push({ pointer: '/pool', detail: 'A mystery has a pool, and nothing else has one.' })
+      if (input.pool != null) errors.push(...(await poolFaults(tx, input.pool)))
       if (errors.length > 0) refuse('invalid_input', { errors })
-      return { ...columns, conditions, version: (existing?.['version'] ?? 0) + 1 }
+      const pool_version = (existing?.['pool_version'] ?? 0) + (input.pool == null ? 0 : 1)
+      return { ...columns, conditions, pool_version, version: (existing?.['version'] ?? 0) + 1 }
+    },
+    async afterWrite(tx, row, _previous, input) {
+      if (input.pool != null)
+        await publishPool(tx, {
+          prize_id: row['id'],
+          pool_version: row['pool_version'],
+          entries: row['pool'],
+        })
+      return row
     },
     async beforeRemove(tx, row) {
       if (await isPrizeInUse(tx, row['id']))
-        refuse('in_use', { detail: 'A wheel still has this prize; take it off first.' })
+        refuse('in_use', { detail: 'A wheel or a mystery still has this prize; take it off first.' })
       if (await isPrizeInCampaign(tx, row['id']))
         refuse('in_use', { detail: 'A campaign still gives this prize; end it first.' })
     },

@@ -25,6 +25,8 @@ export type PrizeRow = {
   rarity: string
   parts: Part[]
   parts_apply: 'all' | 'each'
+  /** Of a mystery: the version of its pool that it is drawn from. */
+  pool_version: number
 }
 
 /** A part of a bundle: how often, and its definition as it was when the bundle was written. */

@@ -2,12 +2,14 @@
 import { z } from 'zod'
 import type { App } from '../app.ts'
 import { refuse } from '../errors.ts'
+import { clientEntropy } from '../games/wheel/schemas.ts'
 import { addressKey } from '../http/limits.ts'
 import { type Route, route } from '../http/route.ts'
 import { makeCodeMisses } from './code-misses.ts'
+import type { Mysteries } from './mysteries.ts'
 import { redemptionRoutes } from './redemption-routes.ts'
 import { play, reason, TIME } from './schemas.ts'
-import { countMyPrizes, findByCode, readMyPrizes, STATUS_FILTERS, unlockPrize } from './wallet.ts'
+import { countMyPrizes, findByCode, readMyPrizes, STATUS_FILTERS } from './wallet.ts'
 
 const TAGS = ['Prize wallet']
 const PATH = '/api/v1/gamification'
@@ -94,7 +96,14 @@ const unlocked = z
   .strictObject({
     success: z.literal(true),
     message: z.string(),
-    data: z.strictObject({ prize_status: z.literal('unlocked'), unlocked_at: z.string() }),
+    data: z.strictObject({
+      prize_status: z.literal('unlocked'),
+      unlocked_at: z.string(),
+      mystery: z
+        .strictObject({ event_id: z.uuid(), prize_name: z.string(), verify: z.string() })
+        .optional()
+        .meta({ description: 'Of a mystery: what was drawn, and where its transcript is.' }),
+    }),
   })
   .meta({
     example: {
@@ -112,7 +121,7 @@ const whole = (max: number) =>
     .optional()
 
 /** `/api/v1/gamification/…`. */
-export function walletRoutes(app: App): Route[] {
+export function walletRoutes(app: App, mysteries: Mysteries): Route[] {
   const misses = makeCodeMisses()
   return [
     route({
@@ -168,13 +177,30 @@ export function walletRoutes(app: App): Route[] {
       method: 'post',
       path: `${PATH}/unlock/{play_id}`,
       summary: 'Unlock a prize of mine',
-      description: 'Once; a repetition answers the same.',
+      description:
+        'Once; a repetition answers the same. A mystery is drawn here, from the pool and the seed pair that were committed before (`/fairness/seed-pair?mystery=`).',
       tags: TAGS,
       roles: ['player'],
       params: play,
+      body: z
+        .strictObject({ client_entropy: clientEntropy.optional() })
+        .optional()
+        .meta({ id: 'PrizeUnlock', example: { client_entropy: 'c2Fpb-4S0gkZ1yQm' } }),
       answer: unlocked,
-      refusals: ['not_found', 'prize_not_won', 'prize_applied', 'prize_expired', 'prize_in_escrow'],
-      run: ({ run, params }) => run(unlockPrize, { play_id: Number(params.play_id) }),
+      refusals: [
+        'not_found',
+        'prize_not_won',
+        'prize_applied',
+        'prize_expired',
+        'prize_in_escrow',
+        'pool_exhausted',
+        'fairness_locked',
+      ],
+      run: ({ params, actor, body }) =>
+        mysteries.unlock(actor, {
+          play_id: Number(params.play_id),
+          client_entropy: body?.client_entropy,
+        }),
     }),
     ...redemptionRoutes(app),
   ]

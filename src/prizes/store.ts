@@ -9,17 +9,20 @@ export async function recountWins(tx: Tx, id: number): Promise<number> {
   const row = await tx.one<{ won_count: number }>(
     `update gamification_prizes
      set won_count = (select count(*) from gamification_game_plays where prize_id = $1 and is_winner)
+                   + (select count(*) from mystery_results where prize_id = $1)
      where id = $1 returning won_count`,
     [id],
   )
   return row!.won_count
 }
 
-/** True while an active wheel has a reward with this prize. */
+/** True while an active wheel or a mystery has this prize. */
 export async function isPrizeInUse(tx: Tx, id: number): Promise<boolean> {
   const row = await tx.one<{ used: boolean }>(
     `select exists (select 1 from wheel_rewards r join wheel_games w on w.id = r.wheel_game_id
-                    where r.prize_id = $1 and r.is_active and w.is_active) as used`,
+                    where r.prize_id = $1 and r.is_active and w.is_active)
+         or exists (select 1 from gamification_prizes p
+                    where p.deleted_at is null and p.pool @> jsonb_build_array(jsonb_build_object('prize_id', $1::bigint))) as used`,
     [id],
   )
   return row!.used
@@ -213,7 +216,9 @@ export async function sayMove(tx: Tx, why: string): Promise<void> {
 export async function unlockPlay(tx: Tx, id: number): Promise<Date> {
   const row = await tx.one<{ unlocked_at: Date }>(
     `update gamification_game_plays
-     set prize_status = 'unlocked', unlocked_at = greatest(created_at, $2), updated_at = $2, row_version = row_version + 1
+     set prize_status = 'unlocked', unlocked_at = greatest(created_at, $2), updated_at = $2,
+         -- What staff has to send cannot run out while it waits for them.
+         expires_at = case when prize_snapshot->>'type' = 'digital' then null else expires_at end, row_version = row_version + 1
      where id = $1 returning unlocked_at`,
     [id, tx.now],
     'unlock_play',

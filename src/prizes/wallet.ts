@@ -6,6 +6,7 @@ import type { Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import { storedCodes } from './codes.ts'
 import { whyNotOpen } from './conditions.ts'
+import { type Drawn, resolveMystery } from './mystery.ts'
 import { ownerOf, prizeOf, prizeView, refuseFor, takePlay, timeText } from './play.ts'
 import {
   loadMovedPrizes,
@@ -13,6 +14,7 @@ import {
   loadPrizeCounts,
   loadPrizePage,
   loadTerms,
+  type PlayRow,
   sayMove,
   unlockPlay,
 } from './store.ts'
@@ -64,18 +66,20 @@ export async function findByCode(tx: Tx, { prize_code }: { prize_code: string })
 
 /**
  * Opens a prize of the actor, once: a second call answers what the first did. Refuses not_found (also for plays of
- * others), prize_not_won, prize_applied, prize_expired, prize_in_escrow.
+ * others), prize_not_won, prize_applied, prize_expired, prize_in_escrow; for a mystery, which is drawn here,
+ * pool_exhausted, fairness_locked where draws are locked, and what `resolveMystery` says.
  */
-export async function unlockPrize(tx: Tx, { play_id }: { play_id: number }) {
+export async function unlockPrize(tx: Tx, { play_id, client_entropy = '-', can_draw = true }: UnlockInput) {
   const row = (await takePlay(tx, play_id, tx.actor.userId)) ?? refuse('not_found')
   const { time_zone } = await loadTerms(tx)
   const reasons = whyNotOpen(prizeOf(row), null, tx.now, time_zone)
   // Opened is opened: a prize that is held or given away since is answered as it was.
   if (row.prize_status === 'unlocked' && reasons.every(({ code }) => code !== 'prize_expired'))
-    return unlockAnswer(row.unlocked_at!)
+    return unlockAnswer(row.unlocked_at!, row.prize_snapshot!)
   refuseFor(reasons.filter(({ code }) => code !== 'prize_locked'))
 
   await sayMove(tx, 'unlock')
+  const snapshot = await openedOf(tx, row, client_entropy, can_draw)
   const unlocked_at = await unlockPlay(tx, row.id)
   tx.audit({
     action: 'unlock',
@@ -84,13 +88,34 @@ export async function unlockPrize(tx: Tx, { play_id }: { play_id: number }) {
     old_values: { prize_status: 'locked' },
     new_values: { prize_status: 'unlocked', play_id: row.id, unlocked_at: unlocked_at.toISOString() },
   })
-  return unlockAnswer(unlocked_at)
+  return unlockAnswer(unlocked_at, snapshot)
 }
 
-function unlockAnswer(unlocked_at: Date) {
+/** The prize that is opened: the one that was issued, or what a mystery turns out to be. */
+async function openedOf(tx: Tx, row: PlayRow, client_entropy: string, can_draw: boolean) {
+  if (row.prize_snapshot!['type'] !== 'mystery') return row.prize_snapshot!
+  if (!can_draw) refuse('fairness_locked')
+  return resolveMystery(tx, row, client_entropy)
+}
+
+/** `client_entropy` is the player's own part of a draw; `can_draw` is false while draws are locked. */
+export type UnlockInput = { play_id: number; client_entropy?: string | undefined; can_draw?: boolean }
+
+function unlockAnswer(unlocked_at: Date, snapshot: Record<string, any>) {
+  const mystery = snapshot['mystery'] as Drawn | undefined
   return {
     success: true,
     message: 'Prize unlocked successfully!',
-    data: { prize_status: 'unlocked', unlocked_at: timeText(unlocked_at) },
+    data: {
+      prize_status: 'unlocked',
+      unlocked_at: timeText(unlocked_at),
+      ...(mystery && {
+        mystery: {
+          event_id: mystery.event_id,
+          prize_name: snapshot['name'],
+          verify: `/api/v1/verify/${mystery.event_id}`,
+        },
+      }),
+    },
   }
 }

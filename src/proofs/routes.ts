@@ -28,7 +28,8 @@ const tenantQuery = {
 const hash = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'
 const json = z.record(z.string(), z.unknown())
 const commitment = z.strictObject({ commit_hash: z.string(), seq: z.int(), doc: json, jws: z.string() })
-const pairShape = {
+/** What a player sees of two commitments. */
+export const pairShape = {
   current: commitment.extend({ client_seed: z.string(), next_nonce: z.int() }),
   next: commitment,
 }
@@ -38,7 +39,7 @@ const exampleCommitment = {
   doc: { v: 1, kind: 'wheel', mode: 'pair', seq: 1 },
   jws: 'eyJhbGciOiJFZERTQSJ9.e30.c2ln',
 }
-const examplePair = {
+export const examplePair = {
   current: { ...exampleCommitment, client_seed: '-', next_nonce: 3 },
   next: { ...exampleCommitment, seq: 2 },
 }

@@ -127,7 +127,8 @@ export async function revealSeeds(
   await tx.rows(
     `update fair_seeds s set seed_status = 'revealed', server_seed = r.server_seed,
             revealed_at = greatest($2::timestamptz, s.committed_at + interval '1 millisecond',
-                                   (select max(result_timestamp) from spin_results where seed_id = s.id)),
+                                   (select max(result_timestamp) from spin_results where seed_id = s.id),
+                                   (select max(result_timestamp) from mystery_results where seed_id = s.id)),
             updated_at = $2, row_version = s.row_version + 1
      from json_to_recordset($1::json) as r(id uuid, server_seed text) where s.id = r.id`,
     [JSON.stringify(seeds), tx.now],
@@ -346,12 +347,42 @@ export function loadRoundProof(tx: Tx, roundId: string) {
   )
 }
 
-/** All spins of a pair in nonce order, as the reveal lists them. */
+export type MysteryProofRow = {
+  id: string
+  commit_hash: string
+  doc: string
+  config: string
+  jws: string
+  client_seed: string
+  server_seed: string | null
+  nonce: number
+  client_entropy: string
+  segment_index: number
+  award_index: number
+}
+
+/** Everything that the transcript of a mystery is made of. */
+export function loadMysteryProof(tx: Tx, event_id: string) {
+  return tx.one<MysteryProofRow>(
+    `select m.id, f.commit_hash, c.doc, c.config, c.jws, f.client_seed, f.server_seed, m.nonce, m.client_entropy, m.segment_index,
+            m.award_index
+     from mystery_results m
+     join fair_seeds f on f.id = m.seed_id
+     join fair_commitments c on c.commit_hash = f.commit_hash
+     where m.id = $1`,
+    [event_id],
+  )
+}
+
+/** All outcomes of a pair in nonce order, as the reveal lists them: spins of a wheel, draws of a mystery. */
 export function loadPairSpins(tx: Tx, seedId: string) {
   return tx.rows<{ nonce: number; entropy: string; result: number }>(
     `select r.nonce, r.client_entropy as entropy, h.segment_index as result
      from spin_results r join wheel_rewards_history h on h.id = r.wheel_reward_id and h.config_version = r.config_version
-     where r.seed_id = $1 order by r.nonce`,
+     where r.seed_id = $1
+     union all
+     select nonce, client_entropy, segment_index from mystery_results where seed_id = $1
+     order by nonce`,
     [seedId],
   )
 }

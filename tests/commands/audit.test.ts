@@ -29,10 +29,10 @@ const one = (table: string, condition = 'true', order = '1') =>
 
 const REVEALED = `seed_id in (select id from fair_seeds where seed_status = 'revealed')`
 
-/** Two accounts of alice and a transfer between them, as they must be but for the audit chain; then what spoils it. */
+/** Two accounts of one owner and a transfer between them, as they must be but for the audit chain; then what spoils it. */
 const LEDGER = `
   insert into ledger_accounts (id, tenant_id, owner_id, account_kind, currency, balance_minor, floor_minor, created_at, updated_at)
-  select ('a0000000-0000-4000-8000-00000000000' || n)::uuid, t.id, 'alice', kind, 'EUR', amount, least(0, amount * (kind = 'house')::int), now(), now()
+  select ('a0000000-0000-4000-8000-00000000000' || n)::uuid, t.id, 'mallory', kind, 'EUR', amount, least(0, amount * (kind = 'house')::int), now(), now()
   from tenants t, (values (1, 'house', -100), (2, 'cash', 100)) as r(n, kind, amount) where tenant_code = 'demo';
   insert into ledger_transfers (id, tenant_id, obligation, transfer_type, posting_count, content_hash, created_by, created_at)
   select 'b0000000-0000-4000-8000-000000000001', id, 'prize:1', 'test', 2, repeat('0', 64), 'boss', now() from tenants where tenant_code = 'demo';
@@ -134,7 +134,7 @@ const PLANTS: Plant[] = [
   {
     check: 'I11',
     says: 'An applied prize has',
-    sql: `update prize_applications set play_id = (select id from gamification_game_plays where prize_status = 'locked' limit 1)`,
+    sql: `update prize_applications set play_id = (select id from gamification_game_plays where prize_status = 'locked' limit 1) where ${one('prize_applications')}`,
   },
   {
     check: 'I16',
@@ -405,6 +405,79 @@ const PLANTS: Plant[] = [
     check: 'L4',
     says: 'Every logged spin',
     sql: `update fair_log set event = replace(event, '"result":1', '"result":0') where type = 'spin'`,
+  },
+  {
+    check: 'I27',
+    says: 'Every mystery of a revealed',
+    sql: `update mystery_results set roll = 1 - roll where ${REVEALED}`,
+  },
+  {
+    check: 'P8',
+    says: 'Every mystery was drawn',
+    sql: `update mystery_results set award_index = 1 - award_index where ${one('mystery_results')}`,
+  },
+  {
+    check: 'P8',
+    says: 'Every mystery was drawn',
+    sql: `update mystery_pools set config = replace(config, '"weight":1', '"weight":2')`,
+  },
+  {
+    check: 'I7',
+    says: 'No prize is given out',
+    sql: `update gamification_prizes set stock = 0 where id in (select prize_id from mystery_results)`,
+  },
+  {
+    check: 'L4',
+    says: 'A result is an event',
+    sql: `delete from mystery_results where ${one('mystery_results')}`,
+  },
+  {
+    check: 'P1',
+    says: 'A mystery that was opened',
+    sql: `update gamification_game_plays set prize_snapshot = prize_snapshot || '{"value": "99.00"}' where prize_snapshot ? 'mystery'`,
+  },
+  {
+    check: 'P1',
+    says: 'A mystery that was opened',
+    sql: `update gamification_game_plays set prize_snapshot = prize_snapshot || '{"type": "mystery"}' where ${one('gamification_game_plays', "prize_status = 'unlocked'")}`,
+  },
+  {
+    check: 'P2',
+    says: 'The nonces of a mystery',
+    sql: `update mystery_results set nonce = nonce + 1 where ${one('mystery_results')}`,
+  },
+  {
+    check: 'P2',
+    says: 'The nonces of a mystery',
+    sql: `update fair_seeds set next_nonce = next_nonce + 1 where kind = 'mystery' and seed_status = 'active'`,
+  },
+  {
+    check: 'P3',
+    says: 'A mystery is drawn after',
+    sql: `update mystery_results set result_timestamp = result_timestamp - interval '1 year'`,
+  },
+  {
+    check: 'P4',
+    says: 'A prize that is paid',
+    sql: `update gamification_game_plays set prize_snapshot = prize_snapshot || '{"type": "cash"}' where ${one('gamification_game_plays', "prize_status = 'locked'")}`,
+  },
+  {
+    check: 'P4',
+    says: 'A prize that is paid',
+    sql: `update ledger_transfers set obligation = 'won:999999' where obligation like 'won:%'`,
+  },
+  { check: 'P5', says: 'A prize that is handed', sql: 'delete from fulfilments where order_id is null' },
+  { check: 'P6', says: 'As many items', sql: 'update item_stocks set reserved_count = reserved_count + 1' },
+  { check: 'P6', says: 'As many items', sql: 'delete from fulfilments where item_stock_id is not null' },
+  {
+    check: 'P7',
+    says: 'An application that paid',
+    sql: `update prize_applications set transfer_id = null where transfer_id is not null`,
+  },
+  {
+    check: 'P7',
+    says: 'An application that paid',
+    sql: `update ledger_transfers set obligation = 'prize:0:other' where obligation like 'prize:%'`,
   },
   {
     check: 'I27',

@@ -10,12 +10,16 @@ import { makeWheel } from '../../src/games/wheel/wheel.ts'
 import { newId } from '../../src/ids.ts'
 import { postTransfer } from '../../src/ledger/post.ts'
 import { move, TENANT_OWNER } from '../../src/ledger/rules.ts'
+import { prizeCreate, prizeResource } from '../../src/prizes/definitions.ts'
+import { itemStockResource } from '../../src/prizes/fulfilment-resources.ts'
+import { grantPrizes } from '../../src/prizes/grant.ts'
+import { makeMysteries } from '../../src/prizes/mysteries.ts'
 import { applyPrize } from '../../src/prizes/redemption.ts'
 import { acceptDeal, offerDeal } from '../../src/prizes/social/deals.ts'
 import { awardReferrals, grantForEvent, referUser } from '../../src/prizes/social/grants.ts'
 import { sharePrize } from '../../src/prizes/social/share.ts'
 import { readMyPrizes, unlockPrize } from '../../src/prizes/wallet.ts'
-import { makeCheckpoints } from '../../src/proofs/checkpoints.ts'
+import { type Checkpoints, makeCheckpoints } from '../../src/proofs/checkpoints.ts'
 import { makeFairKeys } from '../../src/proofs/keys.ts'
 import { localEntropy } from '../../src/proofs/round-entropy.ts'
 
@@ -130,6 +134,14 @@ export async function tellStory(url: string): Promise<void> {
   await giveAway(app, demo)
   await play(demo('frank'), 1)
   await app.run(demo('service', ['service']), awardReferrals, undefined)
+  await giveAwards(
+    app,
+    checkpoints,
+    demo('alice'),
+    demo('boss', ['operator']),
+    demo('service', ['service']),
+    () => clock.advance(1_000),
+  )
   await app.once(
     demo('alice'),
     async () => ({ done: true }),
@@ -201,4 +213,64 @@ async function giveAway(app: App, who: (userId: string, roles?: Role[]) => Actor
   })
   await app.run(service, referUser, { user_id: 'frank', referrer_id: 'erin', campaign_code })
   await app.run(service, referUser, { user_id: 'erin', referrer_id: 'gina', campaign_code })
+}
+
+/** Alice gets money, a thing, a free item, points and two mysteries: one that can be verified by now, one that waits. */
+async function giveAwards(
+  app: App,
+  checkpoints: Checkpoints,
+  alice: Actor,
+  boss: Actor,
+  service: Actor,
+  later: () => void,
+): Promise<void> {
+  const prizes = prizeResource()
+  const define = (type: string, more: object = {}) =>
+    app.run(boss, prizes.create, {
+      input: prizeCreate.parse({ name: `A ${type}`, type, ...more }),
+    }) as Promise<{ id: number }>
+  const give = (prize_id: number) =>
+    app.run(
+      boss,
+      async (tx: Tx) => {
+        const game = await tx.one<{ id: number }>('select id from gamification_games limit 1')
+        const [verdict] = await grantPrizes(tx, [
+          { user_id: alice.userId, prize_id, game_id: game!.id, event_id: newId() },
+        ])
+        if ('refusal' in verdict!) throw verdict.refusal
+        return verdict!.answer.play_id
+      },
+      undefined,
+    )
+  const open = async (prize_id: number) => {
+    const play_id = await give(prize_id)
+    later()
+    await mysteries.unlock(alice, { play_id })
+    return play_id
+  }
+  const mysteries = makeMysteries(app, checkpoints)
+  await give((await define('cash', { value: '5.00' })).id)
+  await give((await define('product')).id)
+  await app.run(boss, itemStockResource().create, {
+    input: { item_id: '7', item_name: 'Soup', stock: 10 },
+  })
+  const soup = await open((await define('free_item', { valid_food_ids: [7] })).id)
+  await app.run(service, applyPrize, { play_id: soup, order_id: 'order-soup', order: {} })
+  const points = await open((await define('loyalty_points', { value: '100' })).id)
+  await app.run(service, applyPrize, { play_id: points, order_id: 'order-points', order: {} })
+  const [one, two] = [
+    await define('discount_fixed', { value: '1.00' }),
+    await define('discount_fixed', { value: '2.00' }),
+  ]
+  const pool = [one, two].map(({ id }) => ({ prize_id: id, weight: 1 }))
+  const mystery = await define('mystery', { pool })
+  await open(mystery.id)
+  later()
+  await mysteries.rotate(
+    alice,
+    { prize_id: mystery.id, pool_version: null },
+    { client_seed: 'alices-mystery-seed' },
+  )
+  later()
+  await open(mystery.id)
 }

@@ -11,6 +11,8 @@ import { makeWheelInstantiator } from '../../src/games/wheel/templates.ts'
 import { makeWheel } from '../../src/games/wheel/wheel.ts'
 import { ledgerRoutes } from '../../src/ledger/routes.ts'
 import { prizeResource } from '../../src/prizes/definitions.ts'
+import { makeMysteries } from '../../src/prizes/mysteries.ts'
+import { mysteryRoutes } from '../../src/prizes/mystery-routes.ts'
 import { walletRoutes } from '../../src/prizes/routes.ts'
 import { socialRoutes } from '../../src/prizes/social/routes.ts'
 import { type Checkpoints, makeCheckpoints } from '../../src/proofs/checkpoints.ts'
@@ -39,10 +41,12 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
       checkpoints = makeCheckpoints(app, report)
       const shared = { app, checkpoints, entropy: localEntropy, report }
       const wheel = makeWheel(shared)
+      const mysteries = makeMysteries(app, checkpoints)
       draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
       return [
         ...prizeResource().routes,
-        ...walletRoutes(app),
+        ...walletRoutes(app, mysteries),
+        ...mysteryRoutes(mysteries),
         ...socialRoutes({ app, directory }),
         ...ledgerRoutes(),
         ...webhookRoutes({ allows_loopback: true }),

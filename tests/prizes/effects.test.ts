@@ -7,7 +7,7 @@ import type { Actor } from '../../src/db/tx.ts'
 import { postTransfer } from '../../src/ledger/post.ts'
 import { move, TENANT_OWNER } from '../../src/ledger/rules.ts'
 import { PRIZE_TYPES } from '../../src/prizes/definitions.ts'
-import { type Definition, effectOf } from '../../src/prizes/discount.ts'
+import { type Definition, type Effect, effectOf } from '../../src/prizes/discount.ts'
 import { beginningOf, consequenceOf } from '../../src/prizes/effect-rules.ts'
 import { takeEffect, type Undo, undoEffect } from '../../src/prizes/effects.ts'
 import { codesOf, tally } from '../games/kit.ts'
@@ -31,7 +31,10 @@ const WON: Record<(typeof PRIZE_TYPES)[number], { value?: string; more?: object;
   free_item: { more: { valid_food_ids: [7] }, left: { prize_status: 'locked', claim_status: 'unclaimed' } },
   loyalty_points: { value: '100', left: { prize_status: 'locked', claim_status: 'unclaimed' } },
   wallet_credit: { value: '20.00', left: { prize_status: 'locked', claim_status: 'unclaimed' } },
-  mystery: { left: { prize_status: 'locked', claim_status: 'unclaimed' } },
+  mystery: {
+    more: { pool: [{ prize_id: 1, weight: 1 }] },
+    left: { prize_status: 'locked', claim_status: 'unclaimed' },
+  },
   voucher: { left: { prize_status: 'locked', claim_status: 'unclaimed' } },
   cash: {
     value: '12.34',
@@ -319,29 +322,28 @@ describe('effects of prizes', function () {
     })
   })
 
-  it('S1-12 the same effect carried out twice at the same moment is one transfer and one fulfilment', async () => {
-    const play_id = await shop.win('twice', { type: 'voucher', name: 'A voucher' })
-    const { id, uuid, user_id, prize_snapshot } = (await shop.row(play_id)) as any
-    const play = { id, uuid, user_id, prize_snapshot }
+  it('S1-12 an effect that is carried out again, at the same moment, is still one transfer and one fulfilment', async () => {
     const by = await actor()
-    const effect = { kind: 'posting', account: 'coins', unit: 'COIN', amount: 5n } as const
-    const paid = await Promise.all(
-      Array.from({ length: 5 }, () =>
-        shop.app.run(by, (tx) => takeEffect(tx, { play, effect, order_id: null }), undefined),
-      ),
+    const again = async (play_id: number, effect: Effect) => {
+      const { id, uuid, user_id, prize_snapshot } = (await shop.row(play_id)) as any
+      const use = { play: { id, uuid, user_id, prize_snapshot }, effect, order_id: null }
+      return Promise.allSettled(
+        Array.from({ length: 5 }, () => shop.app.run(by, (tx) => takeEffect(tx, use), undefined)),
+      )
+    }
+    const coins = await shop.win('twice', { type: 'coins', value: '5', name: 'Five coins' })
+    const paid = await again(coins, { kind: 'posting', account: 'coins', unit: 'COIN', amount: 5n })
+    assert.deepEqual(tally(codesOf(paid)), { ok: 5 })
+    assert.deepEqual(
+      (await balancesOf('twice')).map((each) => each.balance_minor),
+      [5],
     )
-    assert.equal(new Set(paid.map((each) => each.transfer_id)).size, 1)
-    const owed = await Promise.allSettled(
-      Array.from({ length: 5 }, () =>
-        shop.app.run(
-          by,
-          (tx) => takeEffect(tx, { play, effect: { kind: 'fulfilment', by: 'claim' }, order_id: null }),
-          undefined,
-        ),
-      ),
-    )
-    assert.deepEqual(tally(codesOf(owed)), { ok: 1, 23505: 4 })
-    assert.equal((await owedOf(play_id)).length, 1)
+    const more = await again(coins, { kind: 'posting', account: 'coins', unit: 'COIN', amount: 6n })
+    assert.deepEqual(tally(codesOf(more)), { obligation_conflict: 5 })
+    const product = await shop.win('twice', { type: 'product', name: 'A lamp' })
+    const owed = await again(product, { kind: 'fulfilment', by: 'claim' })
+    assert.deepEqual(tally(codesOf(owed)), { 23505: 5 })
+    assert.equal((await owedOf(product)).length, 1)
   })
 
   it('S1-12 S1-14 SQL is refused an illegal step of a fulfilment, and another play for it', async () => {
