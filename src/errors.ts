@@ -72,6 +72,13 @@ export const ERRORS = {
   not_yet_revealed: { status: 409, title: 'The seed of this event is not revealed yet.' },
   // Webhooks
   webhook_disabled: { status: 409, title: 'This webhook is switched off.' },
+  // Guess games
+  game_not_open: { status: 409, title: 'This game takes no guesses now.' },
+  guess_invalid: { status: 422, title: 'This is no guess that the game takes.' },
+  guess_taken: { status: 409, title: 'Somebody else chose this number first.' },
+  no_guesses_left: { status: 409, title: 'No more guesses of yours in this game.' },
+  game_published: { status: 409, title: 'A published game keeps what it promised.' },
+  reel_in_use: { status: 409, title: 'Another active game is on this reel.' },
   // Prize wallet
   prize_not_won: { status: 409, title: 'This play won no prize.' },
   prize_locked: { status: 409, title: 'The prize is locked; unlock it first.' },

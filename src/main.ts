@@ -30,6 +30,8 @@ import { drawRoutes } from './draws/routes.ts'
 import { makeDraws } from './draws/service.ts'
 import { drandSource } from './fairness/entropy.ts'
 import { selfTest } from './fairness/self-test.ts'
+import { makeGuess } from './games/guess/guess.ts'
+import { guessRoutes } from './games/guess/routes.ts'
 import { DRAW_GAMES } from './games/index.ts'
 import { grantChances } from './games/wheel/chances.ts'
 import { wheelResource } from './games/wheel/resource.ts'
@@ -188,6 +190,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...webhookRoutes(setting),
         ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),
         ...drawRoutes({ app, draws, directory }),
+        ...guessRoutes({ app, draws, guess: makeGuess({ app, draws }) }),
         ...proofRoutes({ app, wheel, checkpoints, directory }),
         ...(config.is_demo ? shopRoutes(directory) : []),
       ],

@@ -42,6 +42,7 @@ table audit_logs (row-level security, forced)
   hash text not null
   row_version integer not null default 1
   created_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, seq)
   CREATE INDEX audit_logs_by_entity ON public.audit_logs USING btree (tenant_id, entity_type, entity_id, seq)
   CREATE TRIGGER audit_logs_are_final BEFORE DELETE OR UPDATE ON public.audit_logs FOR EACH ROW EXECUTE FUNCTION keep_audit_row()
@@ -62,6 +63,37 @@ table blocked_users (row-level security, forced)
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table companies (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  company_name character varying(120) not null
+  row_version integer not null default 1
+  is_active boolean not null default true
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((btrim((company_name)::text) <> ''::text))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  CREATE UNIQUE INDEX companies_by_name ON public.companies USING btree (tenant_id, lower((company_name)::text)) WHERE is_active
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table company_members (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  company_id uuid not null
+  user_id character varying(128) not null
+  created_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, company_id) REFERENCES companies(tenant_id, id)
+  PRIMARY KEY (tenant_id, company_id, user_id)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select to livedraw_app
   grant select to livedraw_auditor
 
 table customer_facts (row-level security, forced)
@@ -368,6 +400,7 @@ table fair_log (row-level security, forced)
   leaf_hash text not null
   row_hash text not null
   CHECK ((seq >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, seq)
   CREATE INDEX fair_log_by_commit ON public.fair_log USING btree (tenant_id, commit_hash, nonce)
   CREATE TRIGGER fair_log_is_final BEFORE DELETE OR UPDATE ON public.fair_log FOR EACH ROW EXECUTE FUNCTION refuse_change()
@@ -577,6 +610,7 @@ table game_events (row-level security, forced)
   user_agent character varying(300)
   row_version integer not null default 1
   created_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, game_id, game_seq)
   CREATE INDEX game_events_by_user ON public.game_events USING btree (tenant_id, user_id, created_at) WHERE (user_id IS NOT NULL)
   CREATE TRIGGER game_events_are_final BEFORE DELETE OR UPDATE ON public.game_events FOR EACH ROW EXECUTE FUNCTION refuse_change()
@@ -596,6 +630,69 @@ table game_heads (row-level security, forced)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
+
+table game_history (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  game_id uuid not null
+  record jsonb not null
+  created_at timestamp with time zone not null
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, game_id) REFERENCES games(tenant_id, id)
+  PRIMARY KEY (tenant_id, game_id)
+  CREATE TRIGGER game_history_is_final BEFORE DELETE OR UPDATE ON public.game_history FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table game_participants (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  game_id uuid not null
+  user_id character varying(128) not null
+  submission_count integer not null default 0
+  is_winner boolean
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((submission_count >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, game_id) REFERENCES games(tenant_id, id)
+  PRIMARY KEY (tenant_id, game_id, user_id)
+  CREATE INDEX game_participants_of_user ON public.game_participants USING btree (tenant_id, user_id, created_at DESC)
+  CREATE TRIGGER game_participants_are_kept BEFORE UPDATE ON public.game_participants FOR EACH ROW EXECUTE FUNCTION keep_participant()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (submission_count, is_winner, updated_at) to livedraw_app
+
+table game_submissions (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  game_id uuid not null
+  seq integer not null
+  user_id character varying(128) not null
+  request_id character varying(64) not null
+  guess integer
+  unique_guess integer
+  replaced_by uuid
+  answer text not null
+  created_at timestamp with time zone not null
+  CHECK ((seq >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, game_id, user_id) REFERENCES game_participants(tenant_id, game_id, user_id)
+  FOREIGN KEY (tenant_id, replaced_by) REFERENCES game_submissions(tenant_id, id) DEFERRABLE INITIALLY DEFERRED
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, game_id, seq)
+  UNIQUE (tenant_id, game_id, unique_guess)
+  UNIQUE (tenant_id, game_id, user_id, request_id)
+  UNIQUE (tenant_id, id)
+  CREATE INDEX game_submissions_in_force ON public.game_submissions USING btree (tenant_id, game_id, user_id) WHERE (replaced_by IS NULL)
+  CREATE TRIGGER game_submissions_are_kept BEFORE UPDATE ON public.game_submissions FOR EACH ROW EXECUTE FUNCTION keep_submission()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (replaced_by) to livedraw_app
 
 table game_templates (row-level security, forced)
   id uuid not null
@@ -620,6 +717,75 @@ table game_templates (row-level security, forced)
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table games (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  creator_id character varying(128) not null
+  company_id uuid
+  title character varying(120) not null
+  description character varying(2000)
+  image_url character varying(500)
+  link_url character varying(500)
+  mode character varying(16) not null
+  rule character varying(16)
+  guess_min integer
+  guess_max integer
+  guess_policy character varying(32) not null default 'one_per_user'::character varying
+  guesses_per_user integer not null default 1
+  number_of_winners integer not null
+  number_of_alternates integer not null default 0
+  reward_type character varying(16) not null
+  reward_text character varying(500)
+  prize_id bigint
+  reel_id character varying(128)
+  is_public boolean not null default true
+  opens_at timestamp with time zone
+  closes_at timestamp with time zone not null
+  claim_window_hours integer not null default 168
+  status character varying(16) not null default 'draft'::character varying
+  draw_id uuid
+  hash_value text
+  submission_count integer not null default 0
+  participant_count integer not null default 0
+  wallet_game_id bigint
+  published_at timestamp with time zone
+  is_active boolean not null default true
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((((mode)::text = 'draw'::text) = (guess_min IS NULL)) AND (((mode)::text = 'draw'::text) = (guess_max IS NULL))))
+  CHECK (((((status)::text = 'draft'::text) = (draw_id IS NULL)) AND (((status)::text = 'draft'::text) = (hash_value IS NULL))))
+  CHECK ((((guess_policy)::text = 'n_per_user'::text) OR (guesses_per_user = 1)))
+  CHECK ((((mode)::text = 'draw'::text) = (rule IS NULL)))
+  CHECK ((((mode)::text = 'draw'::text) OR (guess_min < guess_max)))
+  CHECK (((claim_window_hours >= 1) AND (claim_window_hours <= 2160)))
+  CHECK (((guess_policy)::text = ANY ((ARRAY['one_per_user'::character varying, 'n_per_user'::character varying, 'number_unique_globally'::character varying, 'replace_until_close'::character varying])::text[])))
+  CHECK (((guesses_per_user >= 1) AND (guesses_per_user <= 100)))
+  CHECK (((mode)::text = ANY ((ARRAY['guess'::character varying, 'guess_then_draw'::character varying, 'draw'::character varying])::text[])))
+  CHECK (((number_of_alternates >= 0) AND (number_of_alternates <= 1000)))
+  CHECK (((number_of_winners >= 1) AND (number_of_winners <= 1000)))
+  CHECK (((reward_type)::text = ANY ((ARRAY['cash'::character varying, 'digital'::character varying, 'product'::character varying, 'coins'::character varying, 'voucher'::character varying])::text[])))
+  CHECK (((rule)::text = ANY ((ARRAY['exact'::character varying, 'nearest'::character varying, 'nearest_under'::character varying, 'unique'::character varying, 'lowest_unique'::character varying])::text[])))
+  CHECK (((status)::text = ANY ((ARRAY['draft'::character varying, 'scheduled'::character varying, 'open'::character varying, 'closed'::character varying, 'drawing'::character varying, 'drawn'::character varying, 'settled'::character varying, 'cancelled'::character varying])::text[])))
+  CHECK ((btrim((title)::text) <> ''::text))
+  CHECK ((participant_count >= 0))
+  CHECK ((submission_count >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, company_id) REFERENCES companies(tenant_id, id)
+  FOREIGN KEY (tenant_id, draw_id) REFERENCES draws(tenant_id, id)
+  FOREIGN KEY (tenant_id, prize_id) REFERENCES gamification_prizes(tenant_id, id)
+  FOREIGN KEY (tenant_id, wallet_game_id) REFERENCES gamification_games(tenant_id, id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  CREATE INDEX games_listed ON public.games USING btree (tenant_id, status, closes_at) WHERE is_active
+  CREATE INDEX games_of_creator ON public.games USING btree (tenant_id, creator_id, created_at DESC, id DESC)
+  CREATE UNIQUE INDEX games_one_per_reel ON public.games USING btree (tenant_id, reel_id) WHERE ((reel_id IS NOT NULL) AND is_active AND ((status)::text <> ALL ((ARRAY['draft'::character varying, 'settled'::character varying, 'cancelled'::character varying])::text[])))
+  CREATE TRIGGER games_are_kept BEFORE DELETE OR UPDATE ON public.games FOR EACH ROW EXECUTE FUNCTION keep_game()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
 table gamification_game_plays (row-level security, forced)
@@ -1743,6 +1909,46 @@ table wheel_versions (row-level security, forced)
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
 
+table winner_history (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  game_id uuid not null
+  user_id character varying(128) not null
+  place integer not null
+  submission_id uuid not null
+  guess integer
+  is_alternate boolean not null
+  created_at timestamp with time zone not null
+  CHECK ((place >= 1))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, game_id, user_id) REFERENCES game_participants(tenant_id, game_id, user_id)
+  FOREIGN KEY (tenant_id, submission_id) REFERENCES game_submissions(tenant_id, id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, game_id, place)
+  UNIQUE (tenant_id, id)
+  CREATE INDEX winner_history_of_user ON public.winner_history USING btree (tenant_id, user_id, created_at DESC)
+  CREATE TRIGGER winner_history_is_final BEFORE DELETE OR UPDATE ON public.winner_history FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table winning_numbers (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  game_id uuid not null
+  position integer not null
+  winning_number integer not null
+  created_at timestamp with time zone not null
+  CHECK (("position" >= 1))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, game_id) REFERENCES games(tenant_id, id)
+  PRIMARY KEY (tenant_id, game_id, "position")
+  CREATE TRIGGER winning_numbers_are_final BEFORE DELETE OR UPDATE ON public.winning_numbers FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
 -- Functions
 
 CREATE OR REPLACE FUNCTION public.add_job(task text, data jsonb, due_at timestamp with time zone, asked_at timestamp with time zone, job_key text, attempts_max integer, keeps_due_at boolean)
@@ -2087,6 +2293,47 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.keep_game()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'DELETE'
+     or row(new.id, new.tenant_id, new.creator_id, new.company_id, new.created_at)
+        is distinct from row(old.id, old.tenant_id, old.creator_id, old.company_id, old.created_at)
+     or (old.status <> 'draft'
+         and row(new.mode, new.rule, new.guess_min, new.guess_max, new.guess_policy, new.guesses_per_user,
+                 new.number_of_winners, new.number_of_alternates, new.reward_type, new.prize_id, new.reel_id,
+                 new.opens_at, new.closes_at, new.claim_window_hours, new.draw_id, new.hash_value, new.published_at)
+             is distinct from
+             row(old.mode, old.rule, old.guess_min, old.guess_max, old.guess_policy, old.guesses_per_user,
+                 old.number_of_winners, old.number_of_alternates, old.reward_type, old.prize_id, old.reel_id,
+                 old.opens_at, old.closes_at, old.claim_window_hours, old.draw_id, old.hash_value, old.published_at))
+     or (new.status <> old.status
+         and (old.status, new.status) not in
+             (('draft', 'scheduled'), ('scheduled', 'open'), ('scheduled', 'cancelled'), ('open', 'closed'),
+              ('open', 'cancelled'), ('closed', 'drawing'), ('closed', 'cancelled'), ('drawing', 'drawn'),
+              ('drawing', 'cancelled'), ('drawn', 'settled')))
+     or new.submission_count < old.submission_count
+     or new.participant_count < old.participant_count then
+    raise exception 'a published game cannot be changed like that' using errcode = '55000';
+  end if;
+  return new;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.keep_participant()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if old.is_winner is not null and new.is_winner is distinct from old.is_winner then
+    raise exception 'who won is decided once' using errcode = '55000';
+  end if;
+  return new;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.keep_round()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2124,6 +2371,18 @@ begin
      or (old.seed_status = 'active' and (new.client_seed <> old.client_seed or new.seed_status = 'next'))
      or new.next_nonce < old.next_nonce then
     raise exception 'a committed seed cannot be changed' using errcode = '55000';
+  end if;
+  return new;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.keep_submission()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if old.replaced_by is not null then
+    raise exception 'a guess is replaced once' using errcode = '55000';
   end if;
   return new;
 end $function$

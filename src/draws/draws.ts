@@ -137,7 +137,7 @@ export async function advance(
   const [draw] = await loadDrawsForUpdate(tx, [draw_id])
   if (draw === undefined) refuse('game_not_found')
   const game = gameOf(games, draw.game)
-  const step = due(await factsOf(tx, draw, obtained), tx.now)
+  const step = due(await factsOf(tx, draw, obtained, games), tx.now)
   switch (step.step) {
     case 'none':
       return { status: draw.status, did: null, again_at: step.wait_until }
@@ -163,7 +163,7 @@ export async function advance(
   return { status: draw.status, did: step.step === 'move' ? step.to : step.step, again_at: tx.now }
 }
 
-async function factsOf(tx: Tx, draw: DrawRow, obtained: Obtained) {
+async function factsOf(tx: Tx, draw: DrawRow, obtained: Obtained, games: DrawGames) {
   const doc = JSON.parse(draw.doc) as CommitDoc
   const winners = draw.status === 'drawn' ? await loadWinners(tx, draw.id) : []
   return {
@@ -172,6 +172,7 @@ async function factsOf(tx: Tx, draw: DrawRow, obtained: Obtained) {
       draw.status !== 'scheduled' || (await loadCheckpointed(tx, [draw.commit_hash])).has(draw.commit_hash),
     root_covered_at: draw.status === 'closed' ? await loadRootCoveredAt(tx, draw.commit_hash) : null,
     is_fillable: draw.after_draw_id === null || (await isDecided(tx, draw.after_draw_id)),
+    fills_from: gameOf(games, draw.game).fills === 'at_close' ? draw.closes_at : null,
     round_at: roundOutAt(doc, draw.beacon_round),
     fallback: (doc.fallback ?? {}) as Fallback,
     has_value: doc.beacon === undefined || obtained.beacon !== undefined,

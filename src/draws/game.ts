@@ -41,6 +41,8 @@ export type DrawGame<C extends Config = Config> = {
   drawCount(config: C): number
   isEnough?(config: C, drawn: readonly Leaf[]): boolean
   places(config: C, outcome: Record<string, any>): Place[]
+  /** When the server may begin to copy a list: as soon as it can be known (absent), or once the draw closes. */
+  readonly fills?: 'at_close'
   /** The next entries of a list that the server copies, after a cursor of its own; `after` null when it is complete. */
   entries?(
     tx: Tx,

@@ -28,6 +28,7 @@ const FACTS: DrawFacts = {
   root_covered_at: at(101),
   is_filled: true,
   is_fillable: true,
+  fills_from: null,
   round_at: null,
   postpone_count: 0,
   fallback: {},
@@ -142,6 +143,7 @@ describe('the life of a draw', () => {
       root_covered_at: fc.option(instant),
       is_filled: fc.boolean(),
       is_fillable: fc.boolean(),
+      fills_from: fc.constantFrom(null, at(70)),
       round_at: fc.option(instant),
       postpone_count: fc.nat(2),
       fallback: fc.record(

@@ -80,6 +80,8 @@ export type DrawFacts = {
   is_filled: boolean
   /** What the list is copied from is decided. */
   is_fillable: boolean
+  /** Before this nothing is copied; null begins as soon as it can. */
+  fills_from: Date | null
   /** When the beacon round in force comes out; null for a draw without beacon. */
   round_at: Date | null
   postpone_count: number
@@ -133,6 +135,7 @@ export function due(draw: DrawFacts, now: Date): Due {
 function dueWhileOpen(draw: DrawFacts, now: Date): Due {
   if (draw.round_at !== null && now >= draw.round_at) return cancel('root_late')
   if (draw.is_filled) return now < draw.closes_at ? wait(draw.closes_at) : move('closed')
+  if (draw.fills_from !== null && now < draw.fills_from) return wait(draw.fills_from)
   const { maxPostpones = 0, postponeBy = 0 } = draw.fallback
   const is_near = draw.round_at !== null && now.getTime() >= draw.round_at.getTime() - ROOT_LEAD_MS
   if (is_near && postponeBy > 0 && draw.postpone_count < maxPostpones) return { step: 'postpone' }

@@ -143,7 +143,8 @@ export function derive(given: Given, hash: Hash = NOBLE_HASH): Derived {
   return { ...deriveFrom(source, given), draws: source.trace }
 }
 
-function deriveFrom(source: WordSource, given: Given): Part {
+/** The same from a stream of words that is at hand: what a game decides with. */
+export function deriveFrom(source: WordSource, given: Given): Part {
   switch (given.kind) {
     case 'wheel':
     case 'mystery':

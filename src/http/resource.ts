@@ -51,6 +51,8 @@ export type Resource = {
     find(tx: Tx, ref: string): Promise<string | number | undefined>
   }
   refusals?: readonly ErrorCode[]
+  /** Whose rows they are: who has none of `sees_all` reads the own ones, and the others are not there. */
+  owner?: { column: string; sees_all: readonly Role[] }
   /**
    * Column values of a write; by default the members of the input that are columns. `existing` is undefined on
    * create. May refuse.
@@ -168,6 +170,8 @@ function makeUseCases(declared: Resource, store: ResourceStore): ResourceUseCase
 
     async find(tx, { ref, parent }) {
       const row = (await store.find(tx, ref, await parentId(tx, parent))) ?? refuse('not_found')
+      for (const [column, value] of Object.entries(ownOnly(declared, tx)))
+        if (row[column] !== value) refuse('not_found')
       return viewOf(declared, row, tx)
     },
 
@@ -219,6 +223,12 @@ function changes(
   const pick = (values: Record<string, unknown>) =>
     Object.fromEntries(kept.map((name) => [name, values[name] ?? null]))
   return { before: pick(before), after: pick(after) }
+}
+
+/** The condition that keeps readers without the right to all rows to their own. */
+function ownOnly({ owner }: Resource, { actor }: Tx): Record<string, unknown> {
+  if (owner === undefined || actor.roles.some((role) => owner.sees_all.includes(role))) return {}
+  return { [owner.column]: actor.userId }
 }
 
 async function viewOf({ view }: Resource, row: Row, tx: Tx): Promise<any> {
@@ -383,7 +393,7 @@ async function listRows(
   const owner = declared.parent ? ((await declared.parent.find(tx, ref!)) ?? refuse('not_found')) : undefined
   const found = await store.list(tx, {
     limit,
-    filters,
+    filters: { ...filters, ...ownOnly(declared, tx) },
     ...(owner !== undefined && { parent: owner }),
     ...(cursor !== undefined && { cursor }),
   })

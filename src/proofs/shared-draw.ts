@@ -120,6 +120,12 @@ export function entryReceipt(tx: Tx, entry: { commit_hash: string; i: number; le
   })
 }
 
+/** The signed receipt of something accepted whose place on the list is not fixed yet (fair-1.md section 10). */
+export function acceptedReceipt(tx: Tx, { commit_hash, seq }: { commit_hash: string; seq: number }): string {
+  const document = { at: tx.now.toISOString(), commitHash: commit_hash, seq, type: 'entry' }
+  return tx.keys.signDocument('fair1-receipt', document)
+}
+
 /** When the beacon round that a draw waits for is out; null without a beacon, and for rounds of a recording. */
 export function roundOutAt({ beacon }: CommitDoc, round: number | null = beacon?.round ?? null): Date | null {
   if (beacon === undefined || beacon.source === 'recorded' || round === null) return null

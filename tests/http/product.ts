@@ -4,6 +4,8 @@ import { shopRoutes } from '../../src/demo/shop-routes.ts'
 import { drawGames } from '../../src/draws/game.ts'
 import { drawRoutes } from '../../src/draws/routes.ts'
 import { type Draws, makeDraws } from '../../src/draws/service.ts'
+import { makeGuess } from '../../src/games/guess/guess.ts'
+import { guessRoutes } from '../../src/games/guess/routes.ts'
 import { DRAW_GAMES } from '../../src/games/index.ts'
 import { wheelResource } from '../../src/games/wheel/resource.ts'
 import { wheelRoutes } from '../../src/games/wheel/routes.ts'
@@ -52,6 +54,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...webhookRoutes({ allows_loopback: true }),
         ...wheelRoutes({ app, wheel, crowdOf: () => ({ players: 0, spectators: 0 }) }),
         ...drawRoutes({ app, draws, directory }),
+        ...guessRoutes({ app, draws, guess: makeGuess({ app, draws }) }),
         ...proofRoutes({ app, wheel, checkpoints, directory }),
         ...shopRoutes(directory),
       ]

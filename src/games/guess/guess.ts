@@ -1,0 +1,42 @@
+/** Guess games as doors use them: HTTP routes, rooms, jobs and the load test call the same functions. */
+import type { App } from '../../app.ts'
+import { makeBatcher } from '../../db/batch.ts'
+import type { Actor } from '../../db/tx.ts'
+import type { Draws } from '../../draws/service.ts'
+import { systemActor } from '../../system.ts'
+import { type GameView, publishGame, readGame } from './games.ts'
+import { type GuessAnswer, type GuessInput, type GuessReply, guessBatch } from './guesses.ts'
+
+export type GuessRequest = { game_id: string; request_id: string; value: number | null }
+
+export type Guess = {
+  /** One guess of the actor, however often it is asked for with the same request_id. */
+  guess(actor: Actor, request: GuessRequest): Promise<{ answer: GuessAnswer; replayed: boolean }>
+  /** Commits to a draft and opens it when its time has come. */
+  publish(actor: Actor, game_id: string): Promise<GameView>
+  read(actor: Actor, game_id: string): Promise<GameView>
+  stats(): ReturnType<ReturnType<typeof makeBatcher>['stats']>
+}
+
+export function makeGuess({ app, draws }: { app: App; draws: Draws }): Guess {
+  const { games, entropy } = draws
+  const guesses = makeBatcher<GuessInput, GuessReply>({
+    // Every guess of a game stands in one line at its draw's row: a second lane would only wait there.
+    lane_count: 1,
+    run: (tenantId, items) =>
+      app.run(systemActor(tenantId), (tx, inputs: readonly GuessInput[]) => guessBatch(tx, inputs), items),
+  })
+  const read = (actor: Actor, game_id: string) => app.run(actor, readGame, { game_id, games })
+  return {
+    async guess(actor, request) {
+      const reply = await guesses.submit(actor.tenantId, actor.userId, { actor, ...request })
+      return { answer: JSON.parse(reply.text) as GuessAnswer, replayed: reply.replayed }
+    },
+    async publish(actor, game_id) {
+      await draws.promise(actor, publishGame, { game_id, entropy }, ({ draw_id }) => [draw_id])
+      return read(actor, game_id)
+    },
+    read,
+    stats: () => guesses.stats(),
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * The rules of the guess game of seeds/000: what may be guessed, what a game promises, and who stands where. Pure.
+ * Numbers and winners themselves follow from FAIR/1 (fair-1.md 9.4 and 9.5).
+ */
+import { z } from 'zod'
+import type { ErrorCode, FieldError, RefusalDetail } from '../../errors.ts'
+import type { Config } from '../../fairness/transcript.ts'
+
+export const MODES = ['guess', 'guess_then_draw', 'draw'] as const
+export type Mode = (typeof MODES)[number]
+
+export const MATCH_RULES = ['exact', 'nearest', 'nearest_under', 'unique', 'lowest_unique'] as const
+export type MatchRule = (typeof MATCH_RULES)[number]
+
+export const GUESS_POLICIES = [
+  'one_per_user',
+  'n_per_user',
+  'number_unique_globally',
+  'replace_until_close',
+] as const
+export type GuessPolicy = (typeof GUESS_POLICIES)[number]
+
+export const REWARD_TYPES = ['cash', 'digital', 'product', 'coins', 'voucher'] as const
+export type RewardType = (typeof REWARD_TYPES)[number]
+
+/** What players read before they guess. */
+export const RULE_SENTENCES: Record<MatchRule, string> = {
+  exact: 'Who guessed the number wins.',
+  nearest: 'Who is nearest to the number wins.',
+  nearest_under: 'Who is nearest to the number without going over it wins.',
+  unique: 'Who is nearest to the number with a guess that nobody else made wins.',
+  lowest_unique: 'The lowest number that only one player guessed wins.',
+}
+
+/** What decides between equally good guesses. */
+export const TIE_SENTENCES: Record<Mode, string> = {
+  guess: 'Of equally good guesses the earlier one wins.',
+  guess_then_draw: 'Between equally good guesses a draw decides.',
+  draw: 'Winners are drawn among all who entered.',
+}
+
+/** Rewards that somebody hands over are claimed; the others arrive by themselves. */
+export function isClaimed(reward_type: RewardType): boolean {
+  return reward_type !== 'coins' && reward_type !== 'voucher'
+}
+
+/** The parts of a game that its promise is made of. */
+export type GameTerms = {
+  mode: Mode
+  rule: MatchRule | null
+  guess_min: number | null
+  guess_max: number | null
+  guess_policy: GuessPolicy
+  guesses_per_user: number
+  number_of_winners: number
+  number_of_alternates: number
+  reward_type: RewardType
+  prize_id: number | null
+  opens_at: Date | null
+  closes_at: Date
+}
+
+/** Everything that is wrong with a game, at once; empty when it may be created. */
+export function faultsOf(terms: GameTerms): FieldError[] {
+  const faults: FieldError[] = []
+  const say = (pointer: string, detail: string) => faults.push({ pointer, detail })
+  if (terms.mode === 'draw') {
+    for (const name of ['rule', 'guess_min', 'guess_max'] as const)
+      if (terms[name] !== null) say(`/${name}`, 'A game of mode draw has no guesses.')
+    if (terms.guess_policy !== 'one_per_user' && terms.guess_policy !== 'n_per_user')
+      say('/guess_policy', 'A game of mode draw counts entries: one_per_user or n_per_user.')
+  } else faultsOfGuess(terms, say)
+  if (terms.guess_policy !== 'n_per_user' && terms.guesses_per_user !== 1)
+    say('/guesses_per_user', 'Only the policy n_per_user takes more than one guess of a user.')
+  if (terms.opens_at !== null && terms.opens_at >= terms.closes_at)
+    say('/closes_at', 'A game closes after it opens.')
+  if (!isClaimed(terms.reward_type) && terms.prize_id === null)
+    say('/prize_id', 'Coins and vouchers arrive by themselves: name the prize that is given.')
+  return faults
+}
+
+function faultsOfGuess(terms: GameTerms, say: (pointer: string, detail: string) => void): void {
+  const { rule, guess_min: low, guess_max: high, guess_policy } = terms
+  if (rule === null) say('/rule', 'A game that is guessed at needs a rule.')
+  if (low === null) say('/guess_min', 'A game that is guessed at needs its lowest number.')
+  if (high === null) say('/guess_max', 'A game that is guessed at needs its highest number.')
+  if (low === null || high === null) return
+  if (low >= high) {
+    say('/guess_max', 'The highest number must be above the lowest.')
+    return
+  }
+  // Every place of a game without equal guesses takes a number of its own.
+  const needs_own = rule === 'unique' || rule === 'lowest_unique' || guess_policy === 'number_unique_globally'
+  const place_count = terms.number_of_winners + terms.number_of_alternates
+  if (needs_own && high - low + 1 < place_count)
+    say('/guess_max', `The range holds fewer numbers than the ${place_count} places of this game.`)
+}
+
+/** A hundred million numbers are more than anybody guesses; the bound keeps arithmetic exact. */
+export const GUESS_MAX = 1_000_000_000
+
+export const guessConfigSchema = z.looseObject({
+  v: z.literal(1),
+  kind: z.literal('guess'),
+  min: z.int(),
+  max: z.int(),
+  targets: z.int().min(0),
+  prizes: z.int().min(1),
+  rule: z.enum(['first', 'draw']),
+  match: z.enum(MATCH_RULES),
+  winners: z.int().min(1),
+  policy: z.enum(GUESS_POLICIES),
+  perUser: z.int().min(1),
+})
+
+export const giveawayConfigSchema = z.looseObject({
+  v: z.literal(1),
+  kind: z.literal('raffle'),
+  prizes: z.array(z.strictObject({ id: z.string(), qty: z.int().min(1) })).length(1),
+  reserves: z.int().min(0),
+  onePrizePerEntrant: z.boolean(),
+  perUser: z.int().min(1),
+})
+
+/** Every place is one prize of the game, whatever it is. */
+export const PLACE_PRIZE = 'prize'
+
+/** The config that a game commits to (fair-1.md section 5): everything that can change who wins. */
+export function configOf(terms: GameTerms): Config {
+  const { number_of_winners, number_of_alternates, guesses_per_user } = terms
+  if (terms.mode === 'draw')
+    return {
+      v: 1,
+      kind: 'raffle',
+      prizes: [{ id: PLACE_PRIZE, qty: number_of_winners }],
+      reserves: number_of_alternates,
+      onePrizePerEntrant: guesses_per_user > 1,
+      perUser: guesses_per_user,
+    }
+  return {
+    v: 1,
+    kind: 'guess',
+    min: terms.guess_min!,
+    max: terms.guess_max!,
+    // The lowest unique guess needs no number to be drawn.
+    targets: terms.rule === 'lowest_unique' ? 0 : 1,
+    // Alternates stand behind the winners in the one order that is decided.
+    prizes: number_of_winners + number_of_alternates,
+    rule: terms.mode === 'guess_then_draw' ? 'draw' : 'first',
+    match: terms.rule!,
+    winners: number_of_winners,
+    policy: terms.guess_policy,
+    perUser: guesses_per_user,
+  }
+}
+
+/** The places of a decided guess game: winners first, then alternates. */
+export function placesOfGuess(
+  config: { winners: number },
+  winners: readonly number[],
+): { entry_index: number; prize: string | null }[] {
+  return winners.map((entry_index, i) => ({ entry_index, prize: i < config.winners ? PLACE_PRIZE : null }))
+}
+
+/** The same for a draw among everybody. */
+export function placesOfGiveaway(outcome: {
+  prizes: { entries: number[] }[]
+  reserves: number[]
+}): { entry_index: number; prize: string | null }[] {
+  const won = outcome.prizes.flatMap(({ entries }) => entries)
+  return [
+    ...won.map((entry_index) => ({ entry_index, prize: PLACE_PRIZE })),
+    ...outcome.reserves.map((entry_index) => ({ entry_index, prize: null })),
+  ]
+}
+
+export type GuessState = {
+  status: string
+  opens_at: Date | null
+  closes_at: Date
+  terms: GameTerms
+  /** What this user has in force. */
+  own_count: number
+  /** Whether another guess took the number, where a number may be chosen once. */
+  is_taken: boolean
+}
+
+export type WhyNot = { code: ErrorCode; detail: RefusalDetail }
+
+/**
+ * Why a guess is refused, or null. In this order: game_not_open, guess_invalid, no_guesses_left, guess_taken.
+ * Late by the server's clock is late, whatever the row still says.
+ */
+export function whyNotGuess(state: GuessState, guess: number | null, now: Date): WhyNot | null {
+  const { status, closes_at, opens_at, terms } = state
+  if (status !== 'open' || now >= closes_at) {
+    const facts = {
+      status: status === 'open' ? 'closed' : status,
+      opens_at: opens_at?.toISOString() ?? null,
+      closes_at: closes_at.toISOString(),
+    }
+    return { code: 'game_not_open', detail: { facts } }
+  }
+  const fault = faultOfGuess(terms, guess)
+  if (fault !== null)
+    return { code: 'guess_invalid', detail: { errors: [{ pointer: '/value', detail: fault }] } }
+  const is_replacing = terms.guess_policy === 'replace_until_close' && state.own_count > 0
+  if (!is_replacing && state.own_count >= terms.guesses_per_user)
+    return { code: 'no_guesses_left', detail: { facts: { guesses_per_user: terms.guesses_per_user } } }
+  if (state.is_taken) return { code: 'guess_taken', detail: {} }
+  return null
+}
+
+function faultOfGuess({ mode, guess_min, guess_max }: GameTerms, guess: number | null): string | null {
+  if (mode === 'draw') return guess === null ? null : 'A game of mode draw takes entries without a number.'
+  if (guess === null) return 'This game takes a number.'
+  if (guess < guess_min! || guess > guess_max!)
+    return `A guess is a whole number from ${guess_min} to ${guess_max}.`
+  return null
+}
