@@ -192,7 +192,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...drawRoutes({ app, draws, directory }),
         ...guessRoutes({ app, draws, guess: makeGuess({ app, draws }) }),
         ...proofRoutes({ app, wheel, checkpoints, directory }),
-        ...(config.is_demo ? shopRoutes(directory) : []),
+        ...(config.is_demo ? shopRoutes(app, directory) : []),
       ],
       gauges: [
         { name: 'livedraw_rooms', help: 'Live rooms of this process.', read: liveRoomCount },

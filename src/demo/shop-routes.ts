@@ -1,23 +1,27 @@
 /** The demo shop over HTTP: for the players of demo tenants; elsewhere it is not there. */
 import { z } from 'zod'
+import type { App } from '../app.ts'
 import type { Actor } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import { LIST_QUERY, listOf } from '../http/resource.ts'
 import { type Route, route } from '../http/route.ts'
+import { makeAttempts, type Outcome } from '../prizes/attempts.ts'
 import { appliedDetailsSchema } from '../prizes/discount.ts'
-import { decimalsOf } from '../prizes/money.ts'
+import { amountText, decimalsOf } from '../prizes/money.ts'
 import { reason } from '../prizes/schemas.ts'
 import type { Directory } from '../tenants/directory.ts'
 import {
   CATEGORIES,
+  type Cart,
   DISTANCE_M_MAX,
   MENU,
   ORDER_TYPES,
   PAYMENT_METHODS,
+  priced,
   QUANTITY_MAX,
   ZONES,
 } from './menu.ts'
-import { closeOrder, placeOrder, quoteCart, readOrders, shopActor, startCheckout } from './shop.ts'
+import { closeOrder, placeOrder, quoteCart, readOrder, readOrders, shopActor, startCheckout } from './shop.ts'
 
 const PATH = '/api/v1/demo/shop'
 const TAGS = ['Demo shop']
@@ -200,12 +204,27 @@ const WALLET_REFUSALS = [
 ] as const
 
 /** `/api/v1/demo/shop/…`. */
-export function shopRoutes(directory: Directory): Route[] {
+export function shopRoutes(app: App, directory: Directory): Route[] {
+  const attempts = makeAttempts(app)
   /** The shop of the caller's tenant. Refuses not_found where there is none. */
   async function shopOf(actor: Actor): Promise<Actor> {
     const tenant = await directory.byId(actor.tenantId)
     return tenant?.is_demo ? shopActor(actor) : refuse('not_found')
   }
+  const amountOf = async ({ tenantId }: Actor, amount_minor: number) =>
+    amountText(BigInt(amount_minor), decimalsOf((await directory.byId(tenantId))!.currency))
+
+  /** A cart with a prize as the audit chain shows it. */
+  async function attemptOf(
+    verb: 'validate' | 'apply',
+    actor: Actor,
+    { play_id, ...asked }: Cart & { play_id: number | null },
+    order_id: string | null,
+  ) {
+    const order_amount = await amountOf(actor, priced(asked).items_minor)
+    return { verb, play_ids: listOfPlays(play_id), order_id, order_amount }
+  }
+
   return [
     route({
       method: 'get',
@@ -242,8 +261,12 @@ export function shopRoutes(directory: Directory): Route[] {
       body: z.strictObject(cart).meta({ id: 'DemoQuoteRequest', example: cartExample }),
       answer: quote,
       refusals: ['not_found'],
-      run: async ({ run, actor, body }) =>
-        run(quoteCart, { ...body, user_id: actor.userId }, await shopOf(actor)),
+      async run({ run, actor, body }) {
+        const shop = await shopOf(actor)
+        const attempt = await attemptOf('validate', actor, body, null)
+        const ask = () => run(quoteCart, { ...body, user_id: actor.userId }, shop)
+        return attempts.watch(shop, attempt, ask, ({ prize }) => outcomesOf(body.play_id, prize))
+      },
     }),
     route({
       method: 'post',
@@ -258,8 +281,13 @@ export function shopRoutes(directory: Directory): Route[] {
       answer: order,
       status: 201,
       refusals: ['not_found', 'already_exists', ...WALLET_REFUSALS],
-      run: async ({ run, actor, body }) =>
-        run(startCheckout, { ...body, user_id: actor.userId }, await shopOf(actor)),
+      async run({ run, actor, body }) {
+        const shop = await shopOf(actor)
+        const attempt = await attemptOf('validate', actor, body, body.order_id)
+        return attempts.watch(shop, attempt, () =>
+          run(startCheckout, { ...body, user_id: actor.userId }, shop),
+        )
+      },
     }),
     route({
       method: 'get',
@@ -284,8 +312,19 @@ export function shopRoutes(directory: Directory): Route[] {
       params: orderParams,
       answer: order,
       refusals: ['not_found', 'order_closed', ...WALLET_REFUSALS],
-      run: async ({ run, actor, params }) =>
-        run(placeOrder, { ...params, user_id: actor.userId }, await shopOf(actor)),
+      async run({ run, actor, params }) {
+        const shop = await shopOf(actor)
+        const input = { ...params, user_id: actor.userId }
+        const { play_id, items_minor, order_id } = await run(readOrder, input, shop)
+        const amount = await amountOf(actor, items_minor)
+        const attempt = {
+          verb: 'apply' as const,
+          play_ids: listOfPlays(play_id),
+          order_id,
+          order_amount: amount,
+        }
+        return attempts.watch(shop, attempt, () => run(placeOrder, input, shop))
+      },
     }),
     route({
       method: 'post',
@@ -301,4 +340,15 @@ export function shopRoutes(directory: Directory): Route[] {
         run(closeOrder, { ...params, user_id: actor.userId }, await shopOf(actor)),
     }),
   ]
+}
+
+const listOfPlays = (play_id: number | null) => (play_id === null ? [] : [play_id])
+
+function outcomesOf(
+  play_id: number | null,
+  prize: { reasons: { code: string }[]; discount_amount: string | null; final_amount: string | null } | null,
+): Outcome[] {
+  if (play_id === null || prize === null) return []
+  const { reasons, discount_amount, final_amount } = prize
+  return [{ play_id, reasons: reasons.map(({ code }) => code), discount_amount, final_amount }]
 }

@@ -20,6 +20,7 @@ import {
   countPlaced,
   findCheckout,
   insertOrder,
+  loadOrder,
   loadOrderPage,
   lockCheckouts,
   lockDemoOrder,
@@ -141,6 +142,11 @@ async function abandon(tx: Tx, { id, play_id }: OrderRow): Promise<OrderRow> {
     }
   }
   return recordClosed(tx, id, 'abandoned')
+}
+
+/** An order of the user. Refuses not_found. */
+export async function readOrder(tx: Tx, { user_id, order_id }: { user_id: string; order_id: string }) {
+  return orderView(tx, (await loadOrder(tx, order_id, user_id)) ?? refuse('not_found'))
 }
 
 /** A page of a user's orders, newest first. */

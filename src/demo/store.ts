@@ -54,6 +54,11 @@ export function insertOrder(tx: Tx, order: NewOrder) {
   )
 }
 
+/** An order of this user. */
+export function loadOrder(tx: Tx, id: string, user_id: string) {
+  return tx.one<OrderRow>(`select ${ORDER} from demo_orders where id = $1 and user_id = $2`, [id, user_id])
+}
+
 /** An order of this user, locked until the end of the transaction. */
 export function lockDemoOrder(tx: Tx, id: string, user_id: string) {
   return tx.one<OrderRow>(

@@ -214,6 +214,7 @@ describe('the wallet page', function () {
     await card.getByText('Paid with card').waitFor()
     await card.getByText('Put something into the cart.').waitFor()
     await card.getByText('Choose how you pay: card.').waitFor()
+    assert.deepEqual(await card.locator('.history li span').allInnerTexts(), ['Won', 'Unlocked'])
 
     await page.goto('/shop')
     await page.getByRole('button', { name: 'One more Margherita' }).click()

@@ -216,6 +216,32 @@ describe('the demo shop', () => {
     assert.equal(await points(), 100)
   })
 
+  it('S2-51 what the shop tries stands in the audit chain, refusals too', async () => {
+    const play_id = await shop.open('audrey', { ...TEN_OFF, new_customer_only: true })
+    await post('audrey', '/quotes', { ...CART, play_id })
+    const { body } = await checkout('audrey', play_id)
+    // Another order of hers is placed meanwhile, elsewhere.
+    await shop.database.query(
+      `insert into demo_orders (tenant_id, id, user_id, status, lines, order_type, payment_method, currency, items_minor,
+         delivery_fee_minor, total_minor, created_at, placed_at, updated_at)
+       select tenant_id, $2, user_id, 'placed', lines, order_type, payment_method, currency, items_minor,
+         delivery_fee_minor, total_minor, created_at, created_at, created_at from demo_orders where id = $1`,
+      [body.order_id, newId()],
+    )
+    assert.equal((await post('audrey', `/orders/${body.order_id}/place`)).body.code, 'prize_not_applicable')
+    const rows = await shop.database.query<{ action: string; new_values: any }>(
+      `select action, new_values from audit_logs where new_values->>'play_id' = $1 and action ~ 'validate|apply' order by seq`,
+      [String(play_id)],
+    )
+    assert.deepEqual(
+      rows.map(({ action, new_values }) => [action, new_values.order_amount, new_values.reasons]),
+      [
+        ['validate', '78.00', []],
+        ['apply.refused', '78.00', ['new_customer_only']],
+      ],
+    )
+  })
+
   it('S2-56 a cart with unknown, doubled or too many items is refused', async () => {
     for (const items of [
       [],

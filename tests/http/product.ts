@@ -56,7 +56,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...drawRoutes({ app, draws, directory }),
         ...guessRoutes({ app, draws, guess: makeGuess({ app, draws }) }),
         ...proofRoutes({ app, wheel, checkpoints, directory }),
-        ...shopRoutes(directory),
+        ...shopRoutes(app, directory),
       ]
     },
   })

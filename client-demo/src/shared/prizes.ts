@@ -63,6 +63,11 @@ export const unlockPrize = (token: string, id: number) => ask('POST', `${PATH}/u
 export const validatePrize = (token: string, id: number, order: unknown) =>
   ask<{ data: Validation }>('POST', `${PATH}/validate/${id}`, { token, body: order }).then(({ data }) => data)
 
+/** A step of a prize's life: when, and why. Times are UTC without zone. */
+export type Move = { from_status: string | null; to_status: string; at: string; why: string }
+export const readHistory = (token: string, id: number) =>
+  ask<{ data: Move[] }>('GET', `${PATH}/history/${id}`, { token }).then(({ data }) => data)
+
 /** The own prize with a code. Refuses not_found for every other code. */
 export const findPrize = (token: string, code: string) =>
   ask<{ data: Prize }>('GET', `${PATH}/prize/${encodeURIComponent(code)}`, { token }).then(({ data }) => data)

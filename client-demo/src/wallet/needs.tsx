@@ -1,12 +1,12 @@
-/** Why a prize cannot be used on the cart of this tab, and where it came from. Asked when the details are opened. */
+/** Why a prize cannot be used on the cart of this tab, and what happened to it. Asked when the details are opened. */
 
 import { API, ask, type Page, type Play } from '../shared/api.ts'
 import { keptCart, orderOf } from '../shared/cart.ts'
 import { useLoaded } from '../shared/loading.ts'
-import { type Prize, reasonText, validatePrize } from '../shared/prizes.ts'
+import { instantOf, type Move, type Prize, readHistory, reasonText, validatePrize } from '../shared/prizes.ts'
 import { whyText } from '../shared/refusal.ts'
-import { amountText, type Tenant } from '../shared/tenant.ts'
-import { say } from '../strings.ts'
+import { amountText, clockText, type Tenant } from '../shared/tenant.ts'
+import { has, say } from '../strings.ts'
 
 export function Needs({ prize, tenant, token }: { prize: Prize; tenant: Tenant; token: string }) {
   const { value, refusal, reload } = useLoaded(
@@ -39,9 +39,34 @@ export function Needs({ prize, tenant, token }: { prize: Prize; tenant: Tenant; 
           ))}
         </ul>
       )}
+      <History prize={prize} tenant={tenant} token={token} />
       <Origin id={prize.id} token={token} />
     </>
   )
+}
+
+/** What happened to it, oldest first. */
+function History({ prize, tenant, token }: { prize: Prize; tenant: Tenant; token: string }) {
+  const { value: moves } = useLoaded(() => readHistory(token, prize.id), [prize.id, prize.prize_status])
+  if (moves === undefined) return null
+  return (
+    <>
+      <h4>{say('wallet.history')}</h4>
+      <ol class="history">
+        {moves.map((move) => (
+          <li key={move.at + move.to_status}>
+            <span>{moveText(move)}</span> <time class="fine">{clockText(instantOf(move.at), tenant)}</time>
+          </li>
+        ))}
+      </ol>
+    </>
+  )
+}
+
+function moveText({ from_status, to_status, why }: Move): string {
+  if (from_status === null) return say('move.won')
+  const key = from_status === 'applied' ? `move.back_${to_status}` : `move.${to_status}`
+  return has(key) ? say(key) : why
 }
 
 /** The spin that won it, for who wants to check it. */
