@@ -9,6 +9,7 @@ import { type Client, CloseCode, type MessageContext, type Rejection } from '@co
 import type { z } from 'zod'
 import type { Actor, Role } from '../src/db/tx.ts'
 import { type FieldError, publicError, refuse } from '../src/errors.ts'
+import { unknownMembers } from '../src/http/problem.ts'
 import { takeToken } from './guard.ts'
 
 /** Who sits behind a socket. Made by `identity.ts` and by nobody else; becomes `client.auth`. */
@@ -52,6 +53,9 @@ export type AnswerRule = {
   bucket?: string
 }
 
+/** Hears why somebody who is known was refused: `where` is `room.message`. */
+export type Suspect = (session: Session, where: string, error: unknown) => void
+
 const ANSWER = Symbol('livedraw.answer')
 
 /** True for a handler that came out of `answer`; the contract test asks it of every message of every room. */
@@ -80,9 +84,10 @@ export function actorOf(session: Session): Actor {
 }
 
 /**
- * Makes `answer`. `report` gets what no caller may see: `where` is `room.message`, `error` the thing thrown.
+ * Makes `answer`. `report` gets what no caller may see: `where` is `room.message`, `error` the thing thrown. `suspect` is
+ * told of every refusal of somebody who is known: some messages could not come from a client of ours.
  */
-export function makeAnswer(report: (where: string, error: unknown) => void) {
+export function makeAnswer(report: (where: string, error: unknown) => void, suspect: Suspect = () => {}) {
   /**
    * A message handler that parses its payload with `input`, runs `run` and answers what it returns.
    *
@@ -109,6 +114,7 @@ export function makeAnswer(report: (where: string, error: unknown) => void) {
           refuse('rate_limited', { retry_after_s: 1 })
         return await run(client, data, session)
       } catch (error) {
+        if (client.auth) suspect(client.auth, name, error)
         const refusal = refusalOf(error)
         if (refusal.code === 'internal' || refusal.code === 'unavailable') report(name, error)
         return ctx.reject(refusal)
@@ -128,7 +134,9 @@ function payerOf({ tenantId, userId, ip }: Session): string {
 function parse<S extends z.ZodType>(input: S, raw: unknown): z.output<S> {
   const parsed = input.safeParse(raw)
   if (parsed.success) return parsed.data
+  const unknown_members = unknownMembers(parsed.error)
   return refuse('invalid_input', {
+    ...(unknown_members.length > 0 && { unknown_members }),
     errors: parsed.error.issues
       .slice(0, 10)
       .map(({ path, message }) => ({ pointer: pointerOf(path), detail: message })),

@@ -6,6 +6,7 @@ import type { Wheel } from '../src/games/wheel/wheel.ts'
 import type { Auth } from '../src/http/auth.ts'
 import { makeInboxWatch } from '../src/insight/inbox-watch.ts'
 import type { Checkpoints } from '../src/proofs/checkpoints.ts'
+import type { Suspect } from './answer.ts'
 import type { BucketSize, GuardOptions } from './guard.ts'
 import { sessionKey } from './identity.ts'
 import { INBOX_ROOM_LIMITS, type InboxRoomLimits, makeInboxRoom } from './inbox/room.ts'
@@ -19,6 +20,8 @@ export type RoomDeps = {
   wheel: Wheel
   checkpoints: Checkpoints
   report: (where: string, error: unknown) => void
+  /** Told of refusals of known users (src/insight/tamper-log.ts). */
+  suspect?: Suspect
   /** Shared with whoever else wants to know who is there (GET /lobby); made here when absent. */
   crowds?: Crowds
   limits?: {
@@ -48,10 +51,11 @@ export function makeRooms({
   wheel,
   checkpoints,
   report,
+  suspect = () => {},
   crowds = makeCrowds(),
   limits = {},
 }: RoomDeps) {
-  const shared = { app, auth, crowds, report }
+  const shared = { app, auth, crowds, report, suspect }
   const wheelRoom = makeWheelRoom({
     ...shared,
     wheel,
@@ -63,6 +67,7 @@ export function makeRooms({
     app,
     auth,
     report,
+    suspect,
     watch: makeInboxWatch(app, report),
     limits: { ...INBOX_ROOM_LIMITS, ...limits.inbox },
   })

@@ -85,6 +85,7 @@ export const ERRORS = {
   prize_applied: { status: 409, title: 'The prize was used already.' },
   prize_expired: { status: 409, title: 'The prize has expired.' },
   prize_held: { status: 409, title: 'The prize is held for another order.' },
+  prize_under_review: { status: 409, title: 'The payout of this prize waits for a review.' },
   prize_not_applicable: { status: 409, title: 'The prize does not fit this order.' },
   pool_exhausted: {
     status: 409,
@@ -108,6 +109,8 @@ export const ERRORS = {
   referral_refused: { status: 409, title: 'This referral cannot be.' },
   // Demo shop
   order_closed: { status: 409, title: 'This order was cancelled or left.' },
+  // Alerts
+  alert_resolved: { status: 409, title: 'The alert was resolved in another way.' },
   // Ledger
   insufficient_funds: { status: 409, title: 'The account does not hold that much.' },
   obligation_conflict: { status: 409, title: 'This obligation was already met in another way.' },
@@ -129,6 +132,8 @@ export type RefusalDetail = {
   errors?: FieldError[]
   /** Machine-readable facts: what is missing, when it becomes possible. Goes out as it is. */
   facts?: Record<string, unknown>
+  /** Members of the input that do not exist, by name; for the server's own eyes. */
+  unknown_members?: string[]
   /** Seconds after which a retry can work; becomes Retry-After. */
   retry_after_s?: number
 }
@@ -192,7 +197,8 @@ function isClash(error: unknown): boolean {
 export function publicError(error: unknown): PublicError {
   if (error instanceof Refusal) {
     const { status, title } = ERRORS[error.code]
-    return { code: error.code, status, title, ...error.detail, detail: error.message }
+    const { unknown_members: _, ...detail } = error.detail
+    return { code: error.code, status, title, ...detail, detail: error.message }
   }
   const code: ErrorCode = isUnavailable(error) || isClash(error) ? 'unavailable' : 'internal'
   const { status, title } = ERRORS[code]

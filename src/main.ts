@@ -42,6 +42,7 @@ import { makeAuth } from './http/auth.ts'
 import { makeHttp } from './http/server.ts'
 import { makeTokens } from './http/tokens.ts'
 import { insightTasks } from './insight/jobs.ts'
+import { makeTamperLog } from './insight/tamper-log.ts'
 import type { Task } from './jobs/queue.ts'
 import { makeJobs } from './jobs/runner.ts'
 import { keep } from './keeper.ts'
@@ -147,8 +148,10 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const jobs = makeJobs({ url, app, directory, tasks, report })
   steps.push({ name: 'jobs', stop: (deadline_ms) => jobs.stop(deadline_ms) })
 
+  const tamperLog = makeTamperLog(app, report)
+  steps.push({ name: 'tamper log', stop: () => tamperLog.flush() })
   const crowds = makeCrowds()
-  const rooms = makeRooms({ app, auth, wheel, checkpoints, report, crowds })
+  const rooms = makeRooms({ app, auth, wheel, checkpoints, report, crowds, suspect: tamperLog.look })
   installGuards({ ...guardOptionsOf(rooms, { auth, report }), origins: config.allowedOrigins })
   const http = makeHttpServer()
   const loop = monitorEventLoopDelay({ resolution: 10 })
@@ -174,6 +177,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
       security_contact: 'mailto:security@livedraw.example',
       has_test_clock: config.has_test_clock,
       addressOf: (request: Request) => addressOf(request),
+      suspect: tamperLog.look,
       routes: [
         ...tenantRoutes({
           app,

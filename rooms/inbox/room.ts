@@ -18,7 +18,7 @@ import {
 } from '../../src/insight/inbox.ts'
 import { readRequest } from '../../src/insight/inbox-routes.ts'
 import type { InboxWatch } from '../../src/insight/inbox-watch.ts'
-import { actorOf, makeAnswer, putOut, type Session, type SessionClient } from '../answer.ts'
+import { actorOf, makeAnswer, putOut, type Session, type SessionClient, type Suspect } from '../answer.ts'
 import { asServerError, checkReconnect, expectJoinAck, holdSeat, watchExpiry } from '../guard.ts'
 import { type JoinOptions, makeOnAuth, type RoomOptions } from '../identity.ts'
 import { COUNT_EVERY_MS } from '../spectators.ts'
@@ -49,6 +49,7 @@ export type InboxRoomDeps = {
   auth: Auth
   watch: InboxWatch
   report: (where: string, error: unknown) => void
+  suspect: Suspect
   limits: InboxRoomLimits
 }
 
@@ -77,8 +78,8 @@ const userOf = (name: string): string => Buffer.from(name, 'base64url').toString
 const RETRY_MS = 1_000
 
 /** Makes the class of the inboxes. */
-export function makeInboxRoom({ app, auth, watch, report, limits }: InboxRoomDeps) {
-  const answer = makeAnswer(report)
+export function makeInboxRoom({ app, auth, watch, report, suspect, limits }: InboxRoomDeps) {
+  const answer = makeAnswer(report, suspect)
   const now_ms = () => app.clock.now().getTime()
   const sessions = {
     endsAt_ms: ({ expiresAt }: Session) => expiresAt * 1000,

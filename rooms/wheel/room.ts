@@ -19,7 +19,7 @@ import {
 import type { Wheel } from '../../src/games/wheel/wheel.ts'
 import type { Auth } from '../../src/http/auth.ts'
 import type { Checkpoints } from '../../src/proofs/checkpoints.ts'
-import { actorOf, makeAnswer, putOut, type Session, type SessionClient } from '../answer.ts'
+import { actorOf, makeAnswer, putOut, type Session, type SessionClient, type Suspect } from '../answer.ts'
 import { asServerError, checkReconnect, expectJoinAck, holdSeat, watchExpiry } from '../guard.ts'
 import { briefly, type JoinOptions, makeOnAuth, type RoomOptions } from '../identity.ts'
 import { type LiveGame, makeLiveGame } from '../live-game.ts'
@@ -56,6 +56,7 @@ export type WheelRoomDeps = {
   checkpoints: Checkpoints
   crowds: Crowds
   report: (where: string, error: unknown) => void
+  suspect: Suspect
   limits: WheelRoomLimits
 }
 
@@ -88,8 +89,8 @@ export const WHEEL_REQUESTS = {
 
 /** Makes the class of the wheel's rooms, closed over what they lead to. */
 export function makeWheelRoom(deps: WheelRoomDeps) {
-  const { app, auth, wheel, checkpoints, crowds, report, limits } = deps
-  const answer = makeAnswer(report)
+  const { app, auth, wheel, checkpoints, crowds, report, suspect, limits } = deps
+  const answer = makeAnswer(report, suspect)
   const now_ms = () => app.clock.now().getTime()
   // Tokens live in the machine's time, also under a test clock (auth.ts).
   const sessions = {

@@ -503,6 +503,12 @@ where s.spin_status = 'completed'
 group by s.id
 having count(g.id) <> 1;
 
+-- @L31 A prize whose payout waits for a review, or was refused by one, is not applied.
+select r.play_id, r.alert_id
+from prize_reviews r
+join gamification_game_plays p on p.tenant_id = r.tenant_id and p.id = r.play_id
+where r.decision is distinct from 'released' and p.prize_status = 'applied';
+
 -- @L30 The counts of a user's wallet and inbox are those of the rows, and no deadline comes before the noted one.
 select coalesce(t.tenant_id, h.tenant_id) as tenant_id, coalesce(t.user_id, h.user_id) as user_id, h.version
 from (select tenant_id, user_id, count(*) filter (where prize_status = 'locked') as locked,

@@ -198,6 +198,7 @@ const WALLET_REFUSALS = [
   'prize_applied',
   'prize_expired',
   'prize_locked',
+  'prize_under_review',
   'prize_held',
   'prize_not_applicable',
   'obligation_conflict',

@@ -84,3 +84,10 @@ export function fieldErrors(error: ZodError): FieldError[] {
   })
   return found.slice(0, FIELD_ERRORS_MAX)
 }
+
+/** Names of members that the input has and the shape has not. */
+export function unknownMembers(error: ZodError): string[] {
+  return error.issues
+    .flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys : []))
+    .slice(0, FIELD_ERRORS_MAX)
+}

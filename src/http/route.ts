@@ -10,7 +10,7 @@ import { type ErrorCode, publicError, refuse } from '../errors.ts'
 import type { Auth, Identity } from './auth.ts'
 import { NO_TENANT_ID } from './auth.ts'
 import { addressKey, type DefaultRates, type Limits, type Rate } from './limits.ts'
-import { fieldErrors } from './problem.ts'
+import { fieldErrors, unknownMembers } from './problem.ts'
 import { JsonError, parseStrictJson, pointerPart, withoutFractions } from './strict-json.ts'
 
 export type Access = 'anyone' | readonly Role[]
@@ -102,6 +102,8 @@ export type Doors = {
   /** The real peer: what a proxy says counts only where main.ts trusts it. */
   addressOf(request: Request): string
   report(where: string, error: unknown): void
+  /** Told why a request of a player was refused: some could not come from a client of ours. */
+  suspect?(actor: Actor, where: string, error: unknown): void
 }
 
 /** protocol.md section 3. */
@@ -160,6 +162,8 @@ async function serve(each: Route, doors: Doors, request: Request, response: Resp
     const answer = await each.run(context)
     send(each, context, response, request, answer)
   } catch (error) {
+    if (actor && each.method !== 'get' && actor.roles.includes('player'))
+      doors.suspect?.(actor, `${request.method} ${each.path}`, error)
     if (actor && !recorded.has(error as object)) await recordRefusal(each, doors, request, actor, error)
     throw error
   }
@@ -331,7 +335,12 @@ function refuseOtherMedia(request: Request): void {
 
 function parsed(schema: z.ZodType, value: unknown): unknown {
   const result = schema.safeParse(value)
-  return result.success ? result.data : refuse('invalid_input', { errors: fieldErrors(result.error) })
+  if (result.success) return result.data
+  const unknown_members = unknownMembers(result.error)
+  return refuse('invalid_input', {
+    errors: fieldErrors(result.error),
+    ...(unknown_members.length > 0 && { unknown_members }),
+  })
 }
 
 export function statusOf(each: Route): number {

@@ -21,7 +21,7 @@ import {
 } from './operations.ts'
 import { docsRoutes, pageFiles, pageRoutes } from './pages.ts'
 import { problemHandler } from './problem.ts'
-import { makeRouter, type Route } from './route.ts'
+import { type Doors, makeRouter, type Route } from './route.ts'
 import { testClockRoutes } from './test-clock.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -45,6 +45,8 @@ export type HttpDeps = {
   rates?: Partial<DefaultRates>
   gauges?: readonly GaugeSource[]
   components?: Record<string, () => ComponentReport | Promise<ComponentReport>>
+  /** Told why requests of players were refused (src/insight/tamper-log.ts). */
+  suspect?: Doors['suspect']
 }
 
 /** All routes that `makeHttp` serves, in order: what the document describes and the contract tests walk over. */
@@ -71,6 +73,7 @@ export function makeHttp(deps: HttpDeps): (app: Application) => void {
     limits: makeLimits(),
     rates: { ...DEFAULT_RATES, ...deps.rates },
     addressOf: deps.addressOf ?? ((request: Request) => request.socket.remoteAddress ?? ''),
+    ...(deps.suspect && { suspect: deps.suspect }),
   }
   return (express) => {
     express.disable('x-powered-by')

@@ -6,6 +6,7 @@ import {
   readFunnel,
   readHours,
   readPopularity,
+  readPractice,
   readRedemption,
   readRetention,
   readWinRates,
@@ -271,6 +272,32 @@ export function analyticsRoutes(): Route[] {
         }),
       readHours,
     ),
+    route({
+      method: 'get',
+      path: '/api/v1/gamification/practice',
+      summary: 'What administrators should look at again',
+      description:
+        'Expiry outside of 7 to 30 days, prizes that cost something and never run out, prizes that nobody uses, old expired prizes that were not cleaned up. Everything here is allowed.',
+      tags: TAGS,
+      roles: WHO,
+      answer: z
+        .strictObject({
+          data: z.array(z.strictObject({ code: z.string(), about: z.string(), message: z.string() })),
+        })
+        .meta({
+          example: {
+            data: [
+              {
+                code: 'expiry_long',
+                about: 'prize 1',
+                message: '10% off expires after 90 days; 7 to 30 days are usual.',
+              },
+            ],
+          },
+        }),
+      rate: RATE,
+      run: ({ run }) => run(readPractice, undefined),
+    }),
     route({
       method: 'post',
       path: '/api/v1/analytics/metrics',

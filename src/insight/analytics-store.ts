@@ -1,5 +1,6 @@
 /** Statements of the reports. Everything is counted from the rows of the games; only the hours are rolled up. */
 import type { Tx } from '../db/tx.ts'
+import type { Definition, Usage } from '../prizes/practice.ts'
 import type { Period } from './period.ts'
 
 export type WinRow = {
@@ -188,4 +189,33 @@ export async function insertMetric(tx: Tx, id: string, metric: Omit<MetricRow, '
       tx.now,
     ],
   )
+}
+
+/** Definitions that can be won or were. */
+export function loadDefinitions(tx: Tx) {
+  return tx.rows<Definition>(
+    `select id, name, type, expires_in_days, never_expires, stock, cost_minor from gamification_prizes
+     where is_active and deleted_at is null order by id`,
+  )
+}
+
+/** How often prizes were used of those whose time is over, by definition, won since an instant. */
+export function loadUsage(tx: Tx, since: Date) {
+  return tx.rows<Usage>(
+    `select p.prize_id, z.name, count(*)::int as won, (count(*) filter (where p.prize_status = 'applied'))::int as applied
+     from gamification_game_plays p join gamification_prizes z on z.id = p.prize_id
+     where p.created_at >= $1 and p.is_winner and p.prize_status in ('applied', 'expired')
+     group by p.prize_id, z.name order by p.prize_id`,
+    [since],
+  )
+}
+
+/** Prizes that expired before an instant and still say from where they were won. */
+export async function countOldExpired(tx: Tx, before: Date): Promise<number> {
+  const row = await tx.one<{ n: number }>(
+    `select count(*)::int as n from gamification_game_plays
+     where created_at < $1 and prize_status = 'expired' and expires_at < $1 and (ip_address is not null or user_agent is not null)`,
+    [before],
+  )
+  return row!.n
 }

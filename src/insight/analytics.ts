@@ -4,14 +4,18 @@
  */
 import type { Tx } from '../db/tx.ts'
 import { newId } from '../ids.ts'
+import { cleanupWarnings, definitionWarnings, usageWarnings, type Warning } from '../prizes/practice.ts'
 import { loadTerms } from '../prizes/store.ts'
 import {
+  countOldExpired,
   insertMetric,
+  loadDefinitions,
   loadFirstHour,
   loadFunnel,
   loadHours,
   loadRetention,
   loadTypes,
+  loadUsage,
   loadWins,
   type MetricRow,
   rollUp,
@@ -178,4 +182,19 @@ export async function recordMetric(
   const at = metric.metric_timestamp ?? tx.now
   await insertMetric(tx, id, { ...metric, game_type: metric.game_type ?? null, metric_timestamp: at })
   return { id, metric_timestamp: at.toISOString() }
+}
+
+const PRACTICE_MS = 90 * 86_400_000
+
+/** What administrators should look at again (S2-57): expiry, stock, prizes that nobody uses, what should be cleaned up. */
+export async function readPractice(tx: Tx): Promise<{ data: Warning[] }> {
+  const before = new Date(tx.now.getTime() - PRACTICE_MS)
+  const definitions = await loadDefinitions(tx)
+  return {
+    data: [
+      ...definitions.flatMap(definitionWarnings),
+      ...usageWarnings(await loadUsage(tx, before)),
+      ...cleanupWarnings(await countOldExpired(tx, before)),
+    ],
+  }
 }

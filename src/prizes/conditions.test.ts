@@ -132,7 +132,14 @@ describe('conditions: the state of a prize', () => {
 
   it('S2-68 the table of states is the order of precedence', () => {
     const order = ['prize_not_won', 'prize_applied', 'prize_expired', 'prize_locked']
-    assert.deepEqual(STATE_CODES, [...order, 'prize_gifted', 'prize_traded', 'prize_listed', 'prize_held'])
+    assert.deepEqual(STATE_CODES, [
+      ...order,
+      'prize_under_review',
+      'prize_gifted',
+      'prize_traded',
+      'prize_listed',
+      'prize_held',
+    ])
   })
 
   it('S2-04 a locked prize says that it is locked and nothing about its conditions, type or value', () => {

@@ -241,6 +241,7 @@ export type ReasonCode =
   | 'prize_applied'
   | 'prize_expired'
   | 'prize_locked'
+  | 'prize_under_review'
   | 'prize_gifted'
   | 'prize_traded'
   | 'prize_listed'
@@ -325,7 +326,7 @@ function secondText(at: Date): string {
 /** Something beside the prize that binds it (features N7). A hold binds every order but its own, until its end. */
 export type Restraint =
   | { kind: 'hold'; order_id: string; until: Date }
-  | { kind: 'gift' | 'trade' | 'listing'; until: Date | null }
+  | { kind: 'review' | 'gift' | 'trade' | 'listing'; until: Date | null }
 
 /** A play as far as applying it is concerned. */
 export type Prize = Definition & {
@@ -413,6 +414,7 @@ const STATES: readonly State[] = [
     whyNot: ({ prize_status }) =>
       prize_status === 'locked' ? reason('prize_locked', 'The prize is locked; unlock it first.') : null,
   },
+  bound('prize_under_review', 'review', 'The payout of this prize waits for a review.'),
   bound('prize_gifted', 'gift', 'The prize is on its way to somebody as a gift.'),
   bound('prize_traded', 'trade', 'The prize is part of an open trade.'),
   bound('prize_listed', 'listing', 'The prize is listed on the marketplace.'),
@@ -432,7 +434,7 @@ const STATES: readonly State[] = [
 
 /**
  * Why a prize cannot be used, whatever the order, in order of precedence: prize_not_won, prize_applied,
- * prize_expired, prize_locked, prize_gifted, prize_traded, prize_listed, prize_held. Pure.
+ * prize_expired, prize_locked, prize_under_review, prize_gifted, prize_traded, prize_listed, prize_held. Pure.
  */
 export function whyNotOpen(prize: Prize, order_id: string | null, now: Date, time_zone: string): Reason[] {
   return STATES.flatMap(({ whyNot }) => whyNot(prize, order_id, now, time_zone) ?? [])

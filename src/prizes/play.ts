@@ -110,6 +110,7 @@ const STATE_REFUSALS: Partial<Record<ReasonCode, ErrorCode>> = {
   prize_applied: 'prize_applied',
   prize_expired: 'prize_expired',
   prize_locked: 'prize_locked',
+  prize_under_review: 'prize_under_review',
   prize_held: 'prize_held',
   prize_gifted: 'prize_in_escrow',
   prize_traded: 'prize_in_escrow',

@@ -29,6 +29,7 @@ const STATES: readonly ErrorCode[] = [
   'prize_applied',
   'prize_expired',
   'prize_locked',
+  'prize_under_review',
   'prize_held',
   'prize_in_escrow',
 ]

@@ -75,9 +75,9 @@ export type PlayRow = {
   restraints: RestraintRow[]
 }
 
-/** A hold, or the escrow of a deal, as JSON: `until` is text, null without an end; `order_id` is of holds. */
+/** A hold, a review, or the escrow of a deal, as JSON: `until` is text, null without an end; `order_id` is of holds. */
 export type RestraintRow = {
-  kind: 'hold' | 'gift' | 'trade' | 'listing'
+  kind: 'hold' | 'review' | 'gift' | 'trade' | 'listing'
   order_id: string | null
   until: string | null
 }
@@ -87,6 +87,7 @@ export const PLAY = `p.id, p.uuid, p.user_id, g.game_name, g.game_type, p.is_win
   p.unlocked_at, p.expires_at, p.grace_hours, p.created_at, p.applied_at, p.applied_to_order_id, p.won_by,
   (select coalesce(json_agg(r), '[]') from (
      select 'hold' as kind, h.order_id, h.held_until as until from prize_holds h where h.play_id = p.id
+     union all select 'review', null, null from prize_reviews v where v.play_id = p.id and v.decision is distinct from 'released'
      union all select p.escrow_kind, null, p.escrow_until where p.escrow_id is not null
    ) r) as restraints`
 

@@ -76,7 +76,8 @@ export async function unlockPrize(tx: Tx, { play_id, client_entropy = '-', can_d
   // Opened is opened: a prize that is held or given away since is answered as it was.
   if (row.prize_status === 'unlocked' && reasons.every(({ code }) => code !== 'prize_expired'))
     return unlockAnswer(row.unlocked_at!, row.prize_snapshot!)
-  refuseFor(reasons.filter(({ code }) => code !== 'prize_locked'))
+  // What is under review can be opened, and not used.
+  refuseFor(reasons.filter(({ code }) => code !== 'prize_locked' && code !== 'prize_under_review'))
 
   await sayMove(tx, 'unlock')
   const snapshot = await openedOf(tx, row, client_entropy, can_draw)

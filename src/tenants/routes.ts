@@ -5,6 +5,7 @@ import type { Auth } from '../http/auth.ts'
 import type { Rate } from '../http/limits.ts'
 import type { Route } from '../http/route.ts'
 import type { Tokens } from '../http/tokens.ts'
+import { alertRoutes } from '../insight/alerts-routes.ts'
 import { analyticsRoutes } from '../insight/analytics-routes.ts'
 import { inboxRoutes } from '../insight/inbox-routes.ts'
 import { eventRoutes } from '../insight/routes.ts'
@@ -40,5 +41,6 @@ export function tenantRoutes(deps: TenantDeps): Route[] {
     ...eventRoutes(),
     ...inboxRoutes(),
     ...analyticsRoutes(),
+    ...alertRoutes(),
   ]
 }

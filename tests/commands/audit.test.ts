@@ -331,6 +331,12 @@ const PLANTS: Plant[] = [
     sql: `update inbox_heads set locked_count = locked_count + 1 where ${one('inbox_heads')}`,
   },
   {
+    check: 'L31',
+    says: 'A prize whose payout waits',
+    sql: `insert into prize_reviews (tenant_id, play_id, alert_id, held_at)
+          select tenant_id, id, gen_random_uuid(), now() from gamification_game_plays where prize_status = 'applied' limit 1`,
+  },
+  {
     check: 'L8',
     says: 'Every event of the public log',
     sql: `update fair_log set event = replace(event, '"at":"2026', '"at":"2025') where seq = 4`,

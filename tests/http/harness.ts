@@ -21,6 +21,7 @@ import type { ServerState } from '../../src/http/operations.ts'
 import type { Route } from '../../src/http/route.ts'
 import { allRoutes, type HttpDeps, makeHttp } from '../../src/http/server.ts'
 import { makeTokens, type Tokens } from '../../src/http/tokens.ts'
+import { makeTamperLog, type TamperLog } from '../../src/insight/tamper-log.ts'
 import { makeFairKeys } from '../../src/proofs/keys.ts'
 import { type Directory, makeDirectory } from '../../src/tenants/directory.ts'
 import { tenantRoutes } from '../../src/tenants/routes.ts'
@@ -40,6 +41,8 @@ export type HttpOptions = {
   has_test_clock?: boolean
   pagesDir?: string
   keySetLimits?: KeySetLimits
+  /** Writes down what no client sends, as the product does. */
+  suspects?: true
   /** Age of the tenant directory and of blocked users; 0 reads each time, undefined is as in the product. */
   fresh_ms_max?: number
 }
@@ -75,6 +78,7 @@ export type HttpHarness = HttpParts & {
   reports: unknown[]
   /** Log lines, as objects. */
   logged: Record<string, any>[]
+  tamperLog: TamperLog
   token(
     role: Role | readonly Role[],
     options?: { sub?: string; tenant?: string | null; ttl_s?: number },
@@ -130,8 +134,10 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpHarness>
   const logged: Record<string, any>[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) })
   const state: ServerState = { migrated: true, fair: true, draining: false }
+  const tamperLog = makeTamperLog(app, (_where, error) => reports.push(error))
   const deps: HttpDeps = {
     app,
+    ...(options.suspects && { suspect: tamperLog.look }),
     auth,
     tokens,
     state,
@@ -175,6 +181,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpHarness>
     fairSigningKey,
     reports,
     logged,
+    tamperLog,
     async token(role, { sub, tenant: code = 'acme', ttl_s = 3_600 } = {}) {
       const roles = typeof role === 'string' ? [role] : role
       return (await tokens.sign({ sub: sub ?? `${roles.join('-')}-1`, tenant: code, roles, ttl_s })).token

@@ -173,6 +173,31 @@ describe('/gamification/analytics', () => {
     for (const hour of certain) assert.equal(hour.expected_payout_minor, String(hour.payout_minor))
   })
 
+  it('S2-57 publishing with a 90-day expiry warns, and the report of practice names it', async () => {
+    const made = async (path: string, json: unknown) => {
+      const { status, body, text } = await shop.ask('POST', `/api/v1/${path}`, { token: shop.operator, json })
+      assert.ok(status < 300, text)
+      return body
+    }
+    const prize = await made('prizes', { ...TEN_OFF, name: 'Long', expires_in_days: 90 })
+    const rewards = [{ reward_slug: 'it', reward_label: 'It', probability: '1', prize_id: prize.id }]
+    await made('wheels', { wheel_name: 'Long', wheel_slug: 'long', rewards })
+    const { warnings } = await made('wheels/long/publish', {})
+    const warning = {
+      code: 'expiry_long',
+      about: `prize ${prize.id}`,
+      message: 'Long expires after 90 days; 7 to 30 days are usual.',
+    }
+    assert.deepEqual(warnings, [warning])
+    const token = shop.operator
+    const practice = await shop.ask('GET', '/api/v1/gamification/practice', { token })
+    assert.ok(practice.body.data.some((each: any) => JSON.stringify(each) === JSON.stringify(warning)))
+    assert.ok(
+      practice.body.data.some((each: any) => each.code === 'no_stock_limit'),
+      'POINTS costs and never ends',
+    )
+  })
+
   it('S2-43 reports are for operators and auditors, within limits', async () => {
     assert.equal((await ask('win_rate', '', await shop.player('ann'))).status, 403)
     assert.equal((await ask('win_rate', '', await shop.token('auditor'))).status, 200)

@@ -132,25 +132,6 @@ describe('counts of the wallet', () => {
     assert.equal(head.ahead, true, 'the next deadline is looked for again when the first has passed')
   })
 
-  it('S2-48 a prize that changes hands is counted where it lies', async () => {
-    const [play_id] = await win('fay', 20)
-    const [fay, gus] = [await countsOf('fay'), await countsOf('gus')]
-    await stage.inTenant((tx) =>
-      tx.rows(`update gamification_game_plays set user_id = 'gus', updated_at = $2 where id = $1`, [
-        play_id,
-        tx.now,
-      ]),
-    )
-    assert.deepEqual(
-      [await countsOf('fay'), await countsOf('gus')],
-      [
-        { ...fay, all: fay.all - 1, locked: fay.locked - 1 },
-        { ...gus, all: gus.all + 1, locked: gus.locked + 1 },
-      ],
-    )
-    assert.deepEqual(await stage.rows(DRIFT), [])
-  })
-
   it('S0-34 a notification belongs to its transaction: what is refused tells nobody', async () => {
     const failing = stage.inTenant(async (tx) => {
       await notify(tx, [{ user_id: 'hal', kind: 'claim_message', message: 'Never.' }])
@@ -286,6 +267,32 @@ describe('/me/notifications', () => {
     assert.equal((await read('ann', { ids: ['1'] })).status, 400)
     const operator = await shop.ask('GET', '/api/v1/me/notifications', { token: shop.operator })
     assert.equal(operator.status, 403)
+  })
+
+  it('S2-48 S2-58 a prize that changes hands is counted where it lies', async () => {
+    const counts = async (user: string) => {
+      const token = await shop.player(user)
+      return (await shop.ask('GET', '/api/v1/gamification/my_prizes/counts', { token })).body.data
+    }
+    const play_id = await shop.open('dan')
+    const [dan, eli] = [await counts('dan'), await counts('eli')]
+    const post = async (user: string, path: string, json?: unknown) =>
+      shop.ask('POST', `/api/v1/gamification/${path}`, {
+        token: await shop.player(user),
+        ...(json !== undefined && { json }),
+      })
+    const gift = await post('dan', `gift/${play_id}`, { to: 'eli' })
+    assert.equal(gift.status, 201, gift.text)
+    const accepted = await post('eli', `gifts/${gift.body.data.id}/accept`)
+    assert.equal(accepted.status, 200, accepted.text)
+    assert.deepEqual(
+      [await counts('dan'), await counts('eli')],
+      [
+        { ...dan, all: dan.all - 1, unlocked: dan.unlocked - 1 },
+        { ...eli, all: eli.all + 1, unlocked: eli.unlocked + 1 },
+      ],
+    )
+    assert.deepEqual(await shop.database.query(DRIFT), [])
   })
 
   it('S2-48 GET my_prizes/counts is right after each own step', async () => {

@@ -1,6 +1,6 @@
 /** Prizes to test with: defined, won on a wheel that gives nothing else, and unlocked, all over HTTP. */
 import assert from 'node:assert/strict'
-import type { Answer } from '../http/harness.ts'
+import type { Answer, HttpOptions } from '../http/harness.ts'
 import { type Product, startProduct } from '../http/product.ts'
 
 export const TEN_OFF = {
@@ -37,8 +37,8 @@ export type Shop = Product & {
   row(play_id: number): Promise<Record<string, any>>
 }
 
-export async function startShop(): Promise<Shop> {
-  const http = await startProduct({ fresh_ms_max: 0 })
+export async function startShop(options: HttpOptions = {}): Promise<Shop> {
+  const http = await startProduct({ fresh_ms_max: 0, ...options })
   // Deadlines are exact to the millisecond, so time stands still between two moves of it.
   let now_ms = http.clock.now().getTime()
   http.clock.now = () => new Date(now_ms)

@@ -21,6 +21,7 @@ import { makeWheel } from '../../src/games/wheel/wheel.ts'
 import { makeAuth } from '../../src/http/auth.ts'
 import { makeTokens } from '../../src/http/tokens.ts'
 import { newId } from '../../src/ids.ts'
+import { makeTamperLog } from '../../src/insight/tamper-log.ts'
 import { makeCheckpoints } from '../../src/proofs/checkpoints.ts'
 import { makeFairKeys } from '../../src/proofs/keys.ts'
 import { localEntropy } from '../../src/proofs/round-entropy.ts'
@@ -34,6 +35,8 @@ export type WheelSdkRoom = SdkRoom<any, any>
 export type StageOptions = {
   limits?: RoomDeps['limits']
   buckets?: Record<string, { per_second: number; burst: number }>
+  /** Writes down what no client sends, as the product does. */
+  suspects?: true
 }
 
 /** Plenty for tests that are not about rates: the product's own numbers are tested where they matter. */
@@ -69,7 +72,9 @@ export async function startStage(options: StageOptions = {}) {
       inbox: { ...WIDE_LIMITS.inbox, ...options.limits?.inbox },
     }
     const crowds = makeCrowds()
-    const deps = { app, auth, wheel, checkpoints, crowds, report, limits }
+    const tamperLog = makeTamperLog(app, report)
+    const suspect = options.suspects ? tamperLog.look : () => {}
+    const deps = { app, auth, wheel, checkpoints, crowds, report, suspect, limits }
     const rooms = makeRooms(deps)
     installGuards({
       ...guardOptionsOf(rooms, deps, options.buckets ?? WIDE),
@@ -94,6 +99,7 @@ export async function startStage(options: StageOptions = {}) {
       wheel,
       rooms,
       crowds,
+      tamperLog,
       server,
       http,
       port,

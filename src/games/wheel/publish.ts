@@ -5,6 +5,8 @@ import { jcs } from '../../fairness/canonical.ts'
 import { configHash, type TrustLabel } from '../../fairness/commit.ts'
 import { ProbabilityGap } from '../../fairness/rolls.ts'
 import { NODE_HASH } from '../../node-hash.ts'
+import { loadPrizes } from '../../prizes/grant-store.ts'
+import { definitionWarnings, type Warning } from '../../prizes/practice.ts'
 import type { Hours } from '../../schedule.ts'
 import { tellLobby } from '../lobby.ts'
 import {
@@ -56,16 +58,25 @@ export type PublishAnswer = {
 }
 
 /**
- * Publishes what the wheel's rows say now as its next version and puts it live.
+ * Publishes what the wheel's rows say now as its next version and puts it live. What is allowed and worth a second look
+ * comes back as warnings.
  *
  * Refuses game_not_found, wheel_not_ready (every reason at once), probabilities_incomplete (the gap is named).
  * Pairs of players bind the old version; each is replaced when its player spins next.
  */
-export async function publishWheel(tx: Tx, { game }: { game: string }): Promise<PublishAnswer> {
+export async function publishWheel(
+  tx: Tx,
+  { game }: { game: string },
+): Promise<PublishAnswer & { warnings: Warning[] }> {
   const wheel = await loadWheelForUpdate(tx, game)
   if (wheel === undefined) refuse('game_not_found')
   const config = draftConfig(wheel, await loadRewards(tx, wheel.id))
-  return putVersion(tx, wheel, config, 'publish')
+  const prizes = await loadPrizes(
+    tx,
+    config.segments.flatMap((segment) => segment.prize_id ?? []),
+  )
+  const published = await putVersion(tx, wheel, config, 'publish')
+  return { ...published, warnings: prizes.flatMap(definitionWarnings) }
 }
 
 /**

@@ -101,6 +101,9 @@ const publishAnswer = z
     config_hash: z.string(),
     total_weight: z.int(),
     segments: z.array(segmentView),
+    warnings: z.array(z.strictObject({ code: z.string(), about: z.string(), message: z.string() })).meta({
+      description: 'What is allowed and worth a second look, such as an expiry outside of 7 to 30 days.',
+    }),
   })
   .meta({
     example: {
@@ -109,6 +112,13 @@ const publishAnswer = z
       config_hash: hash,
       total_weight: 10,
       segments: [segmentExample],
+      warnings: [
+        {
+          code: 'expiry_long',
+          about: 'prize 1',
+          message: '10% off expires after 90 days; 7 to 30 days are usual.',
+        },
+      ],
     },
   })
 

@@ -14,7 +14,7 @@ import { type CommitmentView, ensurePairs, rotatePair } from '../../proofs/pairs
 import type { RoundEntropy } from '../../proofs/round-entropy.ts'
 import { systemActor } from '../../system.ts'
 import { type ChancesAnswer, readChances, visitWheel } from './chances.ts'
-import { type PublishAnswer, publishWheel, republishExhausted } from './publish.ts'
+import { publishWheel, republishExhausted } from './publish.ts'
 import {
   findWheel,
   readOdds,
@@ -57,7 +57,7 @@ export type Wheel = {
   seedPair(actor: Actor, game: string): Promise<PairView>
   /** Once per `request_id`, where one is given: a repeat shows the same secret and the pair as it is now. */
   rotate(actor: Actor, game: string, input: RotateInput): Promise<RotateAnswer>
-  publish(actor: Actor, game: string): Promise<PublishAnswer>
+  publish(actor: Actor, game: string): ReturnType<typeof publishWheel>
   openRound(actor: Actor, game: string): Promise<RoundView>
   joinRound(actor: Actor, game: string, client_entropy: string): Promise<JoinAnswer>
   /**
