@@ -1,6 +1,6 @@
 /**
- * The players and spectators of a load test, on a thread of their own. Players and some spectators are SDK clients
- * that decode every state; the other spectators are bare sockets that keep each different frame they were sent once,
+ * The players and spectators of a load test, on a thread of their own. Players and some spectators are SDK clients,
+ * of which a share decodes every state; the other spectators are bare sockets that keep each different frame they were sent once,
  * so that a crowd costs the generator little and is still compared in full.
  *
  * Spins are open-loop: they are due at fixed times whatever the server does, and a reply's time counts from then.
@@ -20,7 +20,8 @@ export type BotPlan = {
   endpoint: string
   tenant: string
   game: string
-  players: (Bot & { user_id: string })[]
+  /** `decodes`: it follows every state; the others read replies and announcements, and let states pass. */
+  players: (Bot & { user_id: string; decodes: boolean })[]
   /** `decodes`: an SDK client; `pauses`: it stops reading for a while. */
   spectators: (Bot & { decodes: boolean; pauses: boolean })[]
   /** Spins per second of this thread's players. */
@@ -79,7 +80,7 @@ const ROOM_STATE_PATCH = 15
 const CODE_MASK = 0x1f
 
 type SdkRoom = Room<any, any>
-type Player = { user_id: string; room: SdkRoom }
+type Player = { user_id: string; room: SdkRoom; decodes: boolean }
 
 // The SDK takes the global WebSocket if there is one; that of Node can neither send headers nor stop reading.
 Reflect.deleteProperty(globalThis, 'WebSocket')
@@ -165,11 +166,12 @@ async function run(plan: BotPlan): Promise<void> {
     return room
   }
 
-  async function joinPlayer({ user_id, ...bot }: BotPlan['players'][number]): Promise<void> {
+  async function joinPlayer({ user_id, decodes, ...bot }: BotPlan['players'][number]): Promise<void> {
     const room = await joinBySdk(bot, { game: plan.game })
+    if (!decodes) letStatesPass(room)
     // As the page does, so that the first spin need not wait for commitments to be made.
     await room.request('seed_pair', {})
-    players.push({ user_id, room })
+    players.push({ user_id, room, decodes })
   }
 
   async function joinSpectator({ decodes, pauses, ...bot }: BotPlan['spectators'][number]): Promise<void> {
@@ -381,7 +383,7 @@ async function run(plan: BotPlan): Promise<void> {
   is_over = true
   await Promise.all([following, pausing])
   const newest = Math.max(0, ...[...announced.values()].map(({ version }) => version))
-  const decoding = [...players.map(({ room }) => room), ...watchers.map(({ room }) => room)]
+  const decoding = [...players.filter(({ decodes }) => decodes), ...watchers].map(({ room }) => room)
   await until(() => decoding.every((room) => room.state.version >= newest), 5_000).catch(() => {})
   await catchUp(Math.max(newest, ...decoding.map((room) => room.state.version as number)))
   for (const room of decoding) states.push(stateOf(room, false))
@@ -395,11 +397,18 @@ async function run(plan: BotPlan): Promise<void> {
   const evidence: Evidence = { replies, unanswered, announced: [...announced.values()], states }
   parentPort!.postMessage({ type: 'done', evidence, log, latency, pauses } satisfies FromBots)
   for (const socket of sockets) socket.end()
-  await Promise.all(decoding.map((room) => Promise.race([room.leave(), sleep(2_000)])))
+  await Promise.all([...players, ...watchers].map(({ room }) => Promise.race([room.leave(), sleep(2_000)])))
   process.exit()
 }
 
 type SpinRequest = { request_id: string; client_entropy: string }
+
+/** Decoding every state of every player would make the generator the slowest part of the test. */
+function letStatesPass(room: SdkRoom): void {
+  const { serializer } = room as unknown as { serializer: { patch: () => void; setState: () => void } }
+  serializer.patch = () => {}
+  serializer.setState = () => {}
+}
 
 /** Frames that bare sockets kept, read by the SDK's own decoder. */
 function decodeFrames(frames: ReadonlySet<string>, hear: (spun: Told & { version: number }) => void): void {

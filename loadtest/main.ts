@@ -1,5 +1,6 @@
 /** `npm run loadtest`: a crowd that plays and watches, figures with thresholds, and a proof that nothing was lost. */
 import { createPublicKey } from 'node:crypto'
+import { setPriority } from 'node:os'
 import { runAudit } from '../src/audit/audit.ts'
 import { Failure, isMain, makeCommand, runCommand, WrongUse } from '../src/commands/command.ts'
 import { runningEmbeddedUrl } from '../src/commands/database.ts'
@@ -15,6 +16,9 @@ import { type OwnServer, startOwnServer } from './own-server.ts'
 import { type Limits, reportOf, reportText, writeReport } from './report.ts'
 import { prepareWheel, type Stage, type Wishes } from './scenario.ts'
 import { truthOfApi, truthOfDatabase } from './truth.ts'
+
+/** Of the operating system: 0 is everybody else's, 19 the last. */
+const GENERATOR_NICENESS = 10
 
 /** A player may spin five times a second (rooms/index.ts), and one in twenty spins is asked twice. */
 const RATE_PER_PLAYER_MAX = 3
@@ -89,6 +93,9 @@ export function readOptions(options: Options): { wishes: Wishes; limits: Limits 
 async function main(options: Options): Promise<number> {
   const { wishes, limits } = readOptions(options)
   const own = options.endpoint === undefined ? await startOwnServer() : null
+  // Beside a server on the same cores: times of replies are to be the server's, and not those of who asks. The threads
+  // of bots inherit it.
+  if (own !== null) setPriority(GENERATOR_NICENESS)
   const interrupted = new Promise<never>((_resolve, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
       process.once(signal, () => reject(new Failure('Interrupted.')))

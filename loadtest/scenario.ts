@@ -22,7 +22,7 @@ const AT_ONCE = 8
 /** A thread decodes states for this many clients before it lags behind its own schedule. */
 const CLIENTS_PER_THREAD = 1_250
 const THREADS_MAX = 4
-/** Of the spectators this share, but not less than four, decodes every state; every second of them pauses. */
+/** Of players and of spectators this share, but not less than four, decodes every state; every second spectator pauses. */
 const DECODING_SHARE = 0.05
 const DECODING_MAX = 60
 const PAUSE_MS_MAX = 3_000
@@ -43,6 +43,9 @@ const REWARDS = [
   { reward_slug: 'mug', reward_label: 'A mug', probability: '0.02', prize: 3 },
   { reward_slug: 'none', reward_label: 'Try again', probability: '0.53', prize: null },
 ]
+
+const decodingOf = (clients: number): number =>
+  Math.min(clients, DECODING_MAX, Math.max(4, Math.ceil(clients * DECODING_SHARE)))
 
 /** Makes wheel, tokens and chances, and divides the bots among threads. */
 export async function prepareWheel(
@@ -81,14 +84,15 @@ export async function prepareWheel(
     async (i): Promise<Player> => {
       const user_id = `loadtest-${run}-${i}`
       await api.ask('POST', '/spin-chances', operator, { user_id, count, reason: 'load test' })
-      return { user_id, token: await sign(user_id, ['player']), address: addressOf(i + 1) }
+      return {
+        user_id,
+        token: await sign(user_id, ['player']),
+        address: addressOf(i + 1),
+        decodes: i < decodingOf(wishes.clients),
+      }
     },
   )
-  const decoding = Math.min(
-    wishes.spectators,
-    DECODING_MAX,
-    Math.max(4, Math.ceil(wishes.spectators * DECODING_SHARE)),
-  )
+  const decoding = decodingOf(wishes.spectators)
   const spectators = Array.from({ length: wishes.spectators }, (_, i) => ({
     token: null,
     address: addressOf(wishes.clients + i + 1),

@@ -42,7 +42,6 @@ table audit_logs (row-level security, forced)
   hash text not null
   row_version integer not null default 1
   created_at timestamp with time zone not null
-  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, seq)
   CREATE INDEX audit_logs_by_entity ON public.audit_logs USING btree (tenant_id, entity_type, entity_id, seq)
   CREATE TRIGGER audit_logs_are_final BEFORE DELETE OR UPDATE ON public.audit_logs FOR EACH ROW EXECUTE FUNCTION keep_audit_row()
@@ -400,7 +399,6 @@ table fair_log (row-level security, forced)
   leaf_hash text not null
   row_hash text not null
   CHECK ((seq >= 0))
-  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, seq)
   CREATE INDEX fair_log_by_commit ON public.fair_log USING btree (tenant_id, commit_hash, nonce)
   CREATE TRIGGER fair_log_is_final BEFORE DELETE OR UPDATE ON public.fair_log FOR EACH ROW EXECUTE FUNCTION refuse_change()
@@ -610,7 +608,6 @@ table game_events (row-level security, forced)
   user_agent character varying(300)
   row_version integer not null default 1
   created_at timestamp with time zone not null
-  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, game_id, game_seq)
   CREATE INDEX game_events_by_user ON public.game_events USING btree (tenant_id, user_id, created_at) WHERE (user_id IS NOT NULL)
   CREATE TRIGGER game_events_are_final BEFORE DELETE OR UPDATE ON public.game_events FOR EACH ROW EXECUTE FUNCTION refuse_change()

@@ -1,5 +1,5 @@
 /** The one way into matchmaking, and one CORS policy for the whole port. */
-import { type AuthContext, ErrorCode, matchMaker, ServerError } from '@colyseus/core'
+import { type AuthContext, ErrorCode, LocalPresence, matchMaker, ServerError } from '@colyseus/core'
 import { unusedSeats, whenSeatGone } from '../seats.ts'
 import { networkOf } from './addresses.ts'
 import { asServerError } from './errors.ts'
@@ -39,6 +39,18 @@ export function guardMatchmaking(origins: ReadonlySet<string>): void {
     }
   }
   controller.invokeMethod = matchmake
+  LocalPresence.prototype.subscribe = subscribeManyWith(stockSubscribe)
+}
+
+type Subscribe = LocalPresence['subscribe']
+const stockSubscribe = LocalPresence.prototype.subscribe
+
+/** Whoever waits for the same first room listens to one topic: a crowd, and not the leak that Node warns of at eleven. */
+function subscribeManyWith(subscribe: Subscribe): Subscribe {
+  return function (this: LocalPresence, ...args) {
+    this.subscriptions.setMaxListeners(0)
+    return subscribe.apply(this, args)
+  }
 }
 
 type Seat = { sessionId: string; roomId: string }

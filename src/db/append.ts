@@ -5,6 +5,7 @@
  */
 import { hash as digest } from 'node:crypto'
 import { jcs } from '../fairness/canonical.ts'
+import { columnsOf } from './columns.ts'
 import type { Actor, GameEvent } from './tx.ts'
 
 /** A change of a game before it has its number. `data` is what rooms fold and anybody may read. */
@@ -31,7 +32,7 @@ export type FairEvent = { type: string; commitHash?: string; nonce?: number } & 
 
 export type LoggedFairEvent = { seq: number; event: FairEvent }
 
-type Heads = {
+export type Heads = {
   game_seqs: number[]
   audit_seq: number
   audit_hash: string | null
@@ -64,44 +65,63 @@ export function logLeafHash(eventText: string): string {
   return digest('sha256', `\u0000${eventText}`, 'hex')
 }
 
-/**
- * Appends in one fixed lock order: games (sorted), then the tenant's heads. Returns what was numbered, and the users
- * whose inbox the transaction has changed, which rides along because every change of a prize is audited.
- */
-export async function append(
-  query: Query,
-  actor: Actor,
-  now: Date,
-  pending: { events: PendingEvent[]; audit: AuditEntry[]; fair: FairEvent[] },
-): Promise<{ events: GameEvent[]; logged: LoggedFairEvent[]; stirred: string[] }> {
-  const { events, audit, fair } = pending
-  if (events.length + audit.length + fair.length === 0) return { events: [], logged: [], stirred: [] }
+export type Pending = { events: PendingEvent[]; audit: AuditEntry[]; fair: FairEvent[] }
 
-  const gameIds = [...new Set(events.map((event) => event.gameId))].sort()
+const gameIdsOf = (events: readonly PendingEvent[]): string[] =>
+  [...new Set(events.map((event) => event.gameId))].sort()
+
+/**
+ * Locks the heads of what a transaction appends to and reserves its numbers, in one fixed order: games (sorted), then
+ * the tenant's heads. Undefined when there is nothing to append.
+ */
+export async function takeHeads(query: Query, { events, audit, fair }: Pending): Promise<Heads | undefined> {
+  if (events.length + audit.length + fair.length === 0) return undefined
+  const gameIds = gameIdsOf(events)
   const counts = gameIds.map((gameId) => events.filter((event) => event.gameId === gameId).length)
   const [heads] = await query<Heads>(
     `select h.*, current_setting('app.stirred', true) as stirred from take_heads($1, $2, $3, $4) h`,
     [gameIds, counts, audit.length, fair.length],
     'take_heads',
   )
-  if (heads === undefined) throw new Error(`tenant ${actor.tenantId} has no heads`)
+  if (heads === undefined) throw new Error('the tenant has no heads')
+  return heads
+}
 
+export type Appended = {
+  events: GameEvent[]
+  logged: LoggedFairEvent[]
+  /** Users whose inbox the transaction has changed; it rides along because every change of a prize is audited. */
+  stirred: string[]
+  /** The answer of the statement that writes them. */
+  written: Promise<unknown>
+}
+
+/** Numbers and chains what is pending behind `heads` and sends it. */
+export function append(
+  query: Query,
+  actor: Actor,
+  now: Date,
+  { events, audit, fair }: Pending,
+  heads: Heads | undefined,
+): Appended {
+  if (heads === undefined) return { events: [], logged: [], stirred: [], written: Promise.resolve() }
   const at = now.toISOString()
-  const numbered = numberEvents(events, gameIds, heads.game_seqs, actor.tenantId, at)
+  const numbered = numberEvents(events, gameIdsOf(events), heads.game_seqs, actor.tenantId, at)
   const chained = chainAudit(audit, heads, actor, at)
   const logged = chainLog(fair, heads, at)
-  await query(
+  const written = query(
     WRITE,
     [
-      JSON.stringify(numbered.map((event, i) => eventRow(event, events[i]!, actor))),
-      JSON.stringify(chained.rows),
-      JSON.stringify(logged.rows),
+      now,
       chained.last,
       logged.last,
+      ...EVENTS.values(numbered.map((event, i) => eventRow(event, events[i]!, actor))),
+      ...AUDIT.values(chained.rows),
+      ...LOG.values(logged.rows),
     ],
     'append',
   )
-  return { events: numbered, logged: logged.events, stirred: usersOf(heads.stirred) }
+  return { events: numbered, logged: logged.events, stirred: usersOf(heads.stirred), written }
 }
 
 function usersOf(stirred: string | null): string[] {
@@ -124,17 +144,19 @@ function numberEvents(
   })
 }
 
+type EventRow = ReturnType<typeof eventRow>
+
 function eventRow(event: GameEvent, pending: PendingEvent, actor: Actor) {
   return {
     user_id: pending.userId ?? actor.userId,
     event_type: event.type,
-    event_category: event.type.slice(0, event.type.indexOf('.')),
     game_id: event.gameId,
     game_seq: event.seq,
     event_data: event.data,
-    at: event.at,
   }
 }
+
+type AuditRow = ReturnType<typeof chainAudit>['rows'][number]
 
 function chainAudit(entries: AuditEntry[], heads: Heads, actor: Actor, at: string) {
   let prev_hash = heads.audit_hash
@@ -151,12 +173,15 @@ function chainAudit(entries: AuditEntry[], heads: Heads, actor: Actor, at: strin
       at,
     }
     const hash = auditHash(actor.tenantId, prev_hash, hashed)
-    const row = { ...hashed, ip: by.ip ?? null, agent: by.userAgent?.slice(0, 300) ?? null, prev_hash, hash }
+    const { at: _at, ...columns } = hashed
+    const row = { ...columns, ip: by.ip ?? null, agent: by.userAgent?.slice(0, 300) ?? null, prev_hash, hash }
     prev_hash = hash
     return row
   })
   return { rows, last: entries.length > 0 ? prev_hash : null }
 }
+
+type LogRow = ReturnType<typeof chainLog>['rows'][number]
 
 function chainLog(events: FairEvent[], heads: Heads, at: string) {
   let prev = heads.log_hash
@@ -181,27 +206,52 @@ function chainLog(events: FairEvent[], heads: Heads, at: string) {
   return { rows, events: numbered, last: events.length > 0 ? prev : null }
 }
 
-/** One statement for all of it: rows travel as one JSON text each, which costs one parse and no array quoting. */
+const EVENTS = columnsOf<EventRow>({
+  user_id: 'text',
+  event_type: 'text',
+  game_id: 'text',
+  game_seq: 'bigint',
+  event_data: 'jsonb',
+})
+const AUDIT = columnsOf<AuditRow>({
+  seq: 'bigint',
+  user_id: 'text',
+  action: 'text',
+  entity_type: 'text',
+  entity_id: 'uuid',
+  old_values: 'jsonb',
+  new_values: 'jsonb',
+  ip: 'text',
+  agent: 'text',
+  prev_hash: 'text',
+  hash: 'text',
+})
+const LOG = columnsOf<LogRow>({
+  seq: 'bigint',
+  type: 'text',
+  commit_hash: 'text',
+  nonce: 'bigint',
+  event: 'text',
+  leaf_hash: 'text',
+  row_hash: 'text',
+})
+
+/** One statement for all of it. */
 const WRITE = `
 with events as (
   insert into game_events (user_id, event_type, event_category, game_id, game_seq, event_data, event_timestamp, created_at)
-  select r.user_id, r.event_type, r.event_category, r.game_id, r.game_seq, r.event_data, r.at, r.at
-  from json_to_recordset($1::json) as r(user_id text, event_type text, event_category text, game_id text, game_seq bigint,
-                                        event_data jsonb, at timestamptz)
+  select user_id, event_type, split_part(event_type, '.', 1), game_id, game_seq, event_data, $1::timestamptz, $1::timestamptz
+  from ${EVENTS.from(4)}
 ), audit as (
   insert into audit_logs (seq, user_id, action, entity_type, entity_id, old_values, new_values, ip_address, user_agent,
                           prev_hash, hash, created_at)
-  select r.seq, r.user_id, r.action, r.entity_type, r.entity_id, r.old_values, r.new_values, r.ip, r.agent,
-         r.prev_hash, r.hash, r.at
-  from json_to_recordset($2::json) as r(seq bigint, user_id text, action text, entity_type text, entity_id uuid,
-                                        old_values jsonb, new_values jsonb, ip text, agent text, prev_hash text,
-                                        hash text, at timestamptz)
+  select seq, user_id, action, entity_type, entity_id, old_values, new_values, ip, agent, prev_hash, hash, $1::timestamptz
+  from ${AUDIT.from(4 + EVENTS.count)}
 ), log as (
   insert into fair_log (seq, type, commit_hash, nonce, event, leaf_hash, row_hash)
-  select r.seq, r.type, r.commit_hash, r.nonce, r.event, r.leaf_hash, r.row_hash
-  from json_to_recordset($3::json) as r(seq bigint, type text, commit_hash text, nonce bigint, event text,
-                                        leaf_hash text, row_hash text)
+  select seq, type, commit_hash, nonce, event, leaf_hash, row_hash
+  from ${LOG.from(4 + EVENTS.count + AUDIT.count)}
 )
 update tenant_heads
-   set audit_hash = coalesce($4, audit_hash), log_hash = coalesce($5, log_hash)
- where tenant_id = app_tenant_id() and ($4::text is not null or $5::text is not null)`
+   set audit_hash = coalesce($2, audit_hash), log_hash = coalesce($3, log_hash)
+ where tenant_id = app_tenant_id() and ($2::text is not null or $3::text is not null)`

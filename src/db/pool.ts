@@ -1,5 +1,6 @@
 /** The pool: every limit of waiting, and the listeners without which a stopped database ends the process. */
 
+import { Socket } from 'node:net'
 import type { PoolClient } from 'pg'
 import pg from 'pg'
 
@@ -37,6 +38,23 @@ export const POOL_LIMITS: PoolLimits = {
   query_timeout_ms: 8_000,
 }
 
+/** What is written in one turn leaves in one packet: statements that do not wait for one another travel together. */
+class GatheringSocket extends Socket {
+  #is_gathering = false
+
+  override write(...args: any[]): boolean {
+    if (!this.#is_gathering) {
+      this.#is_gathering = true
+      this.cork()
+      process.nextTick(() => {
+        this.#is_gathering = false
+        this.uncork()
+      })
+    }
+    return super.write(...(args as Parameters<Socket['write']>))
+  }
+}
+
 /** Opens a pool on `url` as the owner role; every use case steps down to `livedraw_app` inside its transaction. */
 export function openPool(
   url: string,
@@ -63,6 +81,8 @@ export function openPgPool(
     idle_in_transaction_session_timeout: limits.idle_in_transaction_timeout_ms,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
+    pipeline: true,
+    stream: () => new GatheringSocket(),
     application_name: name,
   })
   pool.on('error', onError)

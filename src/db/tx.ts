@@ -7,7 +7,15 @@ import pg, { type PoolClient } from 'pg'
 import { isUnavailable } from '../errors.ts'
 import { jcs } from '../fairness/canonical.ts'
 import type { FairKeys } from '../proofs/keys.ts'
-import { type AuditEntry, append, type FairEvent, type LoggedFairEvent, type PendingEvent } from './append.ts'
+import {
+  type Appended,
+  type AuditEntry,
+  append,
+  type FairEvent,
+  type LoggedFairEvent,
+  type PendingEvent,
+  takeHeads,
+} from './append.ts'
 import type { Database } from './pool.ts'
 
 export type Role = 'player' | 'spectator' | 'creator' | 'operator' | 'service' | 'auditor' | 'platform'
@@ -50,6 +58,11 @@ export interface Tx {
   audit(entry: AuditEntry): void
   /** An event of the tenant's public fairness log. */
   log(event: FairEvent): void
+  /**
+   * Leaves `work` (statements that were sent, and the check of their answers) to be awaited before the commit, so that
+   * they travel with what the runner sends next. A rejection rolls everything back.
+   */
+  awaitBeforeCommit(work: Promise<unknown>): void
   /** Runs when, and only when, the transaction is committed. Must not throw. */
   afterCommit(tell: (logged: readonly LoggedFairEvent[]) => void): void
 }
@@ -61,6 +74,9 @@ export const RETRY_COUNT_MAX = 5
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
+/** SQLSTATE of every statement behind one that failed. */
+const IN_FAILED_TRANSACTION = '25P02'
+
 class RunningTx implements Tx {
   readonly actor: Actor
   readonly now: Date
@@ -70,6 +86,8 @@ class RunningTx implements Tx {
   readonly #audit: AuditEntry[] = []
   readonly #fair: FairEvent[] = []
   readonly #tells: ((logged: readonly LoggedFairEvent[]) => void)[] = []
+  readonly #works: Promise<unknown>[] = []
+  #is_over = false
 
   constructor(client: PoolClient, actor: Actor, now: Date, keys: FairKeys) {
     this.#client = client
@@ -79,6 +97,8 @@ class RunningTx implements Tx {
   }
 
   async rows<R>(text: string, values: readonly unknown[] = [], name?: string): Promise<R[]> {
+    // The connection may serve somebody else by now.
+    if (this.#is_over) throw new Error('a statement after the end of its transaction')
     const result = await this.#client.query({ text, values: values as unknown[], ...(name && { name }) })
     return result.rows as R[]
   }
@@ -107,15 +127,62 @@ class RunningTx implements Tx {
     this.#tells.push(tell)
   }
 
-  /** Writes what was collected; see `append` for the order. */
-  flush(): ReturnType<typeof append> {
+  awaitBeforeCommit(work: Promise<unknown>): void {
+    // It is awaited later, or not at all when something else fails first.
+    work.catch(() => {})
+    this.#works.push(work)
+  }
+
+  /**
+   * Writes what was collected (see `append` for the order) and commits. The commit is sent behind the last statement
+   * without waiting for its answer: PostgreSQL makes a rollback of it when that statement failed.
+   */
+  async finish(): Promise<Omit<Appended, 'written'>> {
     const pending = { events: this.#events, audit: this.#audit, fair: this.#fair }
-    return append((text, values, name) => this.rows(text, values, name), this.actor, this.now, pending)
+    const query = <R>(text: string, values: readonly unknown[], name: string) =>
+      this.rows<R>(text, values, name)
+    const heads = takeHeads(query, pending)
+    await together(...this.#works, heads)
+    const { written, ...appended } = append(query, this.actor, this.now, pending, await heads)
+    const [, { command }] = await together(written, this.#end('commit'))
+    // A statement that failed and was caught leaves a transaction that commits to nothing.
+    if (command !== 'COMMIT') throw new Error('the transaction was rolled back by a failure that was hidden')
+    return appended
+  }
+
+  /** Why the transaction failed: work that is still to be awaited failed before a statement that was refused for it. */
+  async causeOf(error: unknown): Promise<unknown> {
+    if ((error as { code?: unknown }).code !== IN_FAILED_TRANSACTION) return error
+    const settled = await Promise.allSettled(this.#works)
+    return settled.find((work) => work.status === 'rejected')?.reason ?? error
+  }
+
+  rollback(): Promise<unknown> {
+    return this.#end('rollback')
+  }
+
+  #end(how: 'commit' | 'rollback') {
+    this.#is_over = true
+    return this.#client.query(how)
   }
 
   tell(logged: readonly LoggedFairEvent[]): void {
     for (const tell of this.#tells) tell(logged)
   }
+}
+
+/**
+ * The answers of statements that were sent one behind the other without waiting. When one failed, its error is
+ * thrown, and not that of a later one, which failed because the transaction had.
+ */
+export async function together<T extends readonly Promise<unknown>[]>(
+  ...work: T
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const settled = await Promise.allSettled(work)
+  return settled.map((each) => {
+    if (each.status === 'rejected') throw each.reason
+    return each.value
+  }) as { -readonly [K in keyof T]: Awaited<T[K]> }
 }
 
 export type Runner = {
@@ -142,24 +209,24 @@ export function makeRunner(options: RunnerOptions): Runner {
     const client = await database.connect()
     let broken: Error | undefined
     let tell: (() => void) | undefined
+    let tx: RunningTx | undefined
     try {
+      // Awaited: what is sent behind a begin that failed would run as the owner and outside of any transaction.
       await client.query(beginText(actor.tenantId))
-      const tx = new RunningTx(client, actor, now(), keys)
-      const answer = await useCase(tx, input)
-      const { events, logged, stirred } = await tx.flush()
-      const { command } = await client.query('commit')
-      // A statement that failed and was caught leaves a transaction that commits to nothing.
-      if (command !== 'COMMIT')
-        throw new Error('the transaction was rolled back by a failure that was hidden')
+      const running = new RunningTx(client, actor, now(), keys)
+      tx = running
+      const answer = await useCase(running, input)
+      const { events, logged, stirred } = await running.finish()
       tell = () => {
         if (events.length > 0) publish(events)
         if (logged.length > 0) grown(actor.tenantId)
         if (stirred.length > 0) tellUsers(actor.tenantId, stirred)
-        tx.tell(logged)
+        running.tell(logged)
       }
       return answer
-    } catch (error) {
-      broken = await rolledBack(client, error)
+    } catch (caught) {
+      const error = (await tx?.causeOf(caught)) ?? caught
+      broken = await rolledBack(client, tx, error)
       throw error
     } finally {
       client.release(broken)
@@ -187,9 +254,13 @@ export function makeRunner(options: RunnerOptions): Runner {
  * Rolls back, or says why the connection must not be lent again. Behind a statement that got no answer a rollback
  * would wait as long once more; ending the connection rolls back too.
  */
-async function rolledBack(client: PoolClient, error: unknown): Promise<Error | undefined> {
+async function rolledBack(
+  client: PoolClient,
+  tx: RunningTx | undefined,
+  error: unknown,
+): Promise<Error | undefined> {
   if (isUnavailable(error) && !(error instanceof pg.DatabaseError)) return error as Error
-  return client.query('rollback').then(
+  return (tx?.rollback() ?? client.query('rollback')).then(
     () => undefined,
     (failure: Error) => failure,
   )

@@ -300,6 +300,11 @@ const PLANTS: Plant[] = [
     says: 'The public log',
     sql: 'delete from fair_log a where seq = (select max(seq) from fair_log b where b.tenant_id = a.tenant_id)',
   },
+  ...['game_events', 'audit_logs', 'fair_log'].map((table) => ({
+    check: 'L2',
+    says: 'Every event, audit row',
+    sql: `update ${table} set tenant_id = gen_random_uuid() where ${one(table)}`,
+  })),
   {
     check: 'L3',
     says: 'A commitment is',

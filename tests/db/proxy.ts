@@ -14,7 +14,9 @@ export type DatabaseProxy = {
   close(): Promise<void>
 }
 
-const isCommit = (bytes: Buffer) => bytes[0] === 0x51 && bytes.subarray(5, 11).toString('latin1') === 'commit'
+/** The message that asks for a commit; it may travel behind others. */
+const COMMIT = Buffer.from('Q\0\0\0\x0bcommit\0', 'latin1')
+const COMMITTED = Buffer.from('COMMIT\0', 'latin1')
 
 export async function startProxy(target_url: string): Promise<DatabaseProxy> {
   const target = new URL(target_url)
@@ -43,7 +45,7 @@ export async function startProxy(target_url: string): Promise<DatabaseProxy> {
     }
     client.on('data', (bytes) =>
       pass(() => {
-        if (isCommit(bytes) && next_commit !== 'pass') {
+        if (next_commit !== 'pass' && bytes.includes(COMMIT)) {
           const how = next_commit
           next_commit = 'pass'
           if (how === 'cut') return end()
@@ -52,7 +54,12 @@ export async function startProxy(target_url: string): Promise<DatabaseProxy> {
         upstream.write(bytes)
       }),
     )
-    upstream.on('data', (bytes) => pass(() => (deaf ? end() : client.write(bytes))))
+    upstream.on('data', (bytes) =>
+      pass(() => {
+        if (!deaf) client.write(bytes)
+        else if (bytes.includes(COMMITTED)) end()
+      }),
+    )
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -1,7 +1,7 @@
 /** One transaction per act: repeated on a clash, rolled back on a refusal, told after the commit, once per key. */
 import assert from 'node:assert/strict'
 import { auditHash } from '../../src/db/append.ts'
-import { type GameEvent, RETRY_COUNT_MAX, type Tx } from '../../src/db/tx.ts'
+import { type GameEvent, RETRY_COUNT_MAX, type Tx, together } from '../../src/db/tx.ts'
 import { publicError, refuse } from '../../src/errors.ts'
 import { codesOf, eventually, refusalOf, type Stage, startStage, tally } from '../games/kit.ts'
 import { type DatabaseProxy, startProxy } from './proxy.ts'
@@ -256,6 +256,93 @@ describe('the write path', () => {
         undefined,
       )
       await assert.rejects(hidden, /rolled back/)
+    })
+
+    it('K-05 is rolled back by work that was left for the commit and failed, with the first error and no number lost', async () => {
+      const told: GameEvent[] = []
+      stage.app.followAll((event) => void told.push(event))
+      const failed = stage.app.run(
+        alice(),
+        async (tx) => {
+          say(tx)
+          tx.awaitBeforeCommit(tx.rows('select 1 / 0'))
+          tx.awaitBeforeCommit(tx.rows('select 1'))
+          return 'done'
+        },
+        undefined,
+      )
+      await assert.rejects(failed, { code: '22012' })
+      const hidden = stage.app.run(
+        alice(),
+        async (tx) => {
+          tx.awaitBeforeCommit(tx.rows('select 1 / 0'))
+          await tx.rows('select 2')
+        },
+        undefined,
+      )
+      await assert.rejects(hidden, { code: '22012' })
+      const refused = stage.app.run(
+        alice(),
+        async (tx) => {
+          say(tx)
+          tx.awaitBeforeCommit(
+            tx
+              .one<{ n: number }>('select 1 as n')
+              .then((row) => refuse(row!.n === 1 ? 'cooldown' : 'internal')),
+          )
+        },
+        undefined,
+      )
+      assert.equal((await refusalOf(refused)).code, 'cooldown')
+      assert.deepEqual([told, await events()], [[], []])
+      await stage.app.run(alice(), async (tx) => say(tx), undefined)
+      assert.equal(told[0]?.seq, 1)
+    })
+
+    it('K-05 whose last statement fails is rolled back, although its commit was sent with it', async () => {
+      const failed = stage.app.run(
+        alice(),
+        async (tx) => {
+          await tx.rows(
+            `insert into blocked_users (user_id, reason, blocked_by, created_at) values ('bob', 'x', 'y', now())`,
+          )
+          tx.audit({ action: 'x'.repeat(65), entity_type: 'test' })
+        },
+        undefined,
+      )
+      await assert.rejects(failed, { code: '22001' })
+      assert.deepEqual(await stage.rows('select 1 from blocked_users'), [])
+    })
+
+    it('S1-02 takes no statement after its end: its connection may serve another tenant by then', async () => {
+      const kept: Tx[] = []
+      await stage.app.run(alice(), async (tx) => void kept.push(tx), undefined)
+      const refused = stage.app.run(
+        alice(),
+        async (tx) => {
+          kept.push(tx)
+          refuse('cooldown')
+        },
+        undefined,
+      )
+      await refusalOf(refused)
+      for (const tx of kept) await assert.rejects(tx.rows('select 1'), /after the end/)
+      assert.equal(kept.length, 2)
+    })
+
+    it('F11 statements that were sent together fail with the error of the first, not with what it left behind', async () => {
+      const failed = stage.app.run(
+        alice(),
+        (tx) => together(tx.rows('select 1'), tx.rows('select 1 / 0'), tx.rows('select 2')),
+        undefined,
+      )
+      await assert.rejects(failed, { code: '22012' })
+      const answers = await stage.app.run(
+        alice(),
+        (tx) => together(tx.rows('select 1 as n'), tx.one('select 2 as n')),
+        undefined,
+      )
+      assert.deepEqual(answers, [[{ n: 1 }], { n: 2 }])
     })
 
     it('S1-02 sees and writes one tenant, whatever its statements say, and none without a tenant', async () => {

@@ -568,34 +568,71 @@ describe('spins', () => {
       await stage.assertClean()
     })
 
-    it('S2-15 a stock that is set while spins are in flight is never passed', async () => {
-      const car = await stage.aPrize()
+    for (const [before, stock] of [
+      ['no stock', null],
+      ['a stock far from its end', 5_000],
+    ] as const)
+      it(`S2-15 a stock that is set while spins of a prize with ${before} are in flight is never passed`, async () => {
+        const car = await stage.aPrize({ stock })
+        const wheel_id = await stage.aWheel({
+          rewards: [
+            { slug: 'car', probability: '0.9', prize: car },
+            { slug: 'points', probability: '0.1', prize: {} },
+          ],
+          spin: { on_exhausted: 'points' },
+        })
+        const players = times(30, (i) => `player-${i}`)
+        for (const player of players) await stage.grant(player, 4)
+        const spins = Promise.all(players.map((player) => spinAll(stage.wheel, player, wheel_id, 4)))
+        await eventually(
+          'a first win',
+          async () =>
+            (await stage.rows('select 1 from gamification_game_plays where prize_id = $1 limit 1', [car]))
+              .length > 0,
+        )
+        const limited = stage.inTenant((tx) =>
+          stage.prizes.update(tx, { ref: String(car), input: { stock: 70 }, versions: '*' }),
+        )
+        const changed = await limited.then(
+          () => true,
+          (error) => codeOf(error),
+        )
+        await spins
+        const [{ n }] = await stage.rows(
+          'select count(*)::int as n from gamification_game_plays where prize_id = $1',
+          [car],
+        )
+        if (changed === true) assert.ok(n <= 70, `${n} were won`)
+        else assert.equal(changed, 'invalid_input')
+        await stage.assertClean()
+      })
+
+    it('S2-15 a stock that is first far from its end is won exactly as often as it says, by two processes', async () => {
+      const stock = 540
       const wheel_id = await stage.aWheel({
         rewards: [
-          { slug: 'car', probability: '1', prize: car },
-          { slug: 'points', probability: '0', prize: {} },
+          { slug: 'car', probability: '0.9', prize: { stock } },
+          { slug: 'points', probability: '0.1', prize: {} },
         ],
+        spin: { on_exhausted: 'points' },
       })
-      const players = times(30, (i) => `player-${i}`)
-      for (const player of players) await stage.grant(player, 4)
-      const spins = Promise.all(players.map((player) => spinAll(stage.wheel, player, wheel_id, 4)))
-      await eventually(
-        'a first win',
-        async () => (await stage.rows('select 1 from gamification_game_plays limit 1')).length > 0,
+      const other = stage.aProcess()
+      const players = times(40, (i) => `player-${i}`)
+      for (const player of players) await stage.grant(player, 20)
+      const settled = await Promise.all(
+        players.map((player, i) => spinAll(i % 2 ? stage.wheel : other.wheel, player, wheel_id, 20)),
       )
-      const limited = stage.inTenant((tx) =>
-        stage.prizes.update(tx, { ref: String(car), input: { stock: 70 }, versions: '*' }),
+      assert.deepEqual(tally(codesOf(settled.flat())), { ok: 800 })
+      assert.deepEqual(
+        await stage.rows('select won_count, stock from gamification_prizes where stock is not null'),
+        [{ won_count: stock, stock }],
       )
-      const changed = await limited.then(
-        () => true,
-        (error) => codeOf(error),
+      assert.deepEqual(
+        await stage.rows(
+          `select count(*)::int as told from game_events where event_type = 'wheel.exhausted'`,
+        ),
+        [{ told: 1 }],
       )
-      await spins
-      const [{ n }] = await stage.rows(
-        'select count(*)::int as n from gamification_game_plays where is_winner',
-      )
-      if (changed === true) assert.ok(n <= 70, `${n} were won`)
-      else assert.equal(changed, 'invalid_input')
       await stage.assertClean()
     })
   })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { matchMaker, Room } from '@colyseus/core'
+import { type LocalPresence, matchMaker, Room } from '@colyseus/core'
 import { schema, t } from '@colyseus/schema'
 import fc from 'fast-check'
 import { holdSeat } from '../../rooms/guard.ts'
@@ -34,6 +34,42 @@ type Inside = Pick<SeatRoom, 'clients' | 'disconnect' | 'roomId' | 'hasReachedMa
   _reservedSeats: Record<string, unknown>
   _reserveSeat(session_id: string, options?: unknown, auth?: unknown, seconds?: number): Promise<boolean>
 }
+
+describe('a room that a crowd opens at once', () => {
+  it('K-09 is made once, and Node does not take the crowd for a leak', async () => {
+    const opening = Promise.withResolvers<void>()
+    class SlowRoom extends SeatRoom {
+      override maxClients = 50
+      override onCreate() {
+        return opening.promise
+      }
+    }
+    const warnings: Error[] = []
+    const hear = (warning: Error) => void warnings.push(warning)
+    process.on('warning', hear)
+    const running = await startGuarded({ slow: SlowRoom }, { limits: { unused_seats_per_address: 100 } })
+    try {
+      const joins = Array.from({ length: 30 }, () => matchmake(running, 'joinOrCreate', 'slow'))
+      await until('the crowd', () => waiting() >= 29)
+      opening.resolve()
+      const rooms = new Set((await Promise.all(joins)).map((answer) => answer.body.roomId))
+      assert.equal(rooms.size, 1)
+      await new Promise(setImmediate)
+      assert.deepEqual(
+        warnings.filter(({ name }) => name === 'MaxListenersExceededWarning'),
+        [],
+      )
+    } finally {
+      process.off('warning', hear)
+      await running.close()
+    }
+
+    function waiting(): number {
+      const { subscriptions } = matchMaker.presence as LocalPresence
+      return Math.max(0, ...subscriptions.eventNames().map((topic) => subscriptions.listenerCount(topic)))
+    }
+  })
+})
 
 describe('seats', () => {
   let running: Running

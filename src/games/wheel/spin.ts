@@ -5,7 +5,7 @@
 
 import { hash as digest } from 'node:crypto'
 import type { Verdict } from '../../db/batch.ts'
-import type { Actor, Tx } from '../../db/tx.ts'
+import { type Actor, type Tx, together } from '../../db/tx.ts'
 import { type ErrorCode, Refusal, type RefusalDetail } from '../../errors.ts'
 import { context } from '../../fairness/rolls.ts'
 import { newId } from '../../ids.ts'
@@ -14,12 +14,7 @@ import type { Effect } from '../../prizes/discount.ts'
 import { beginningOf, effectWhenWon } from '../../prizes/effect-rules.ts'
 import { takeEffects, type Use } from '../../prizes/effects.ts'
 import { StockSet } from '../../prizes/grant.ts'
-import {
-  countLimited,
-  loadLimitedPrizesForUpdate,
-  loadPrizes,
-  takePlayIds,
-} from '../../prizes/grant-store.ts'
+import { loadLimitedPrizesForUpdate, loadPrizes, takePlayIds } from '../../prizes/grant-store.ts'
 import { issueOf, type PrizeRow } from '../../prizes/issue.ts'
 import type { PairKeys } from '../../proofs/pair-keys.ts'
 import { loadCheckpointed } from '../../proofs/store.ts'
@@ -48,8 +43,10 @@ import {
   loadWheelsInForce,
   loadWinCounts,
   recordSpins,
+  type Spending,
   type SpinRecord,
   type SpinWrites,
+  spendSupply,
   type WheelInForce,
 } from './store.ts'
 import type { Version, Versions } from './versions.ts'
@@ -112,10 +109,42 @@ export async function spinBatch(
   memory: SpinMemory,
 ): Promise<Verdict<SpinReply>[]> {
   const members: Member[] = inputs.map((input) => ({ input }))
-  await answerRepeats(tx, members)
-  const prepared = await prepare(tx, members, memory)
-  if (prepared.length > 0) await decideAndRecord(tx, prepared, memory)
+  const read = await readAll(tx, inputs, memory)
+  answerRepeats(members, read.answered)
+  const prepared = await prepare(tx, members, read, memory)
+  if (prepared.length > 0) await decideAndRecord(tx, prepared, read.prizes, memory)
   return members.map(verdictOf)
+}
+
+type Read = Awaited<ReturnType<typeof readAll>>
+
+/**
+ * All that is known to be needed before anything is, in one round trip. Locks pairs, then chances; the prizes are those
+ * of the versions that were in force last.
+ */
+async function readAll(tx: Tx, inputs: readonly SpinInput[], { versions, pairs }: SpinMemory) {
+  const requests = inputs.map(({ actor, wheel_id, request_id }) => ({
+    user_id: actor.userId,
+    wheel_id,
+    request_id,
+  }))
+  const wheel_ids = [...new Set(requests.map((request) => request.wheel_id))]
+  const user_ids = [...new Set(requests.map((request) => request.user_id))].sort()
+  const prize_ids = new Set(wheel_ids.flatMap((id) => versions.newest(id)?.prize_ids ?? []))
+  const [answered, wheels, seeds, grants, prizes] = await together(
+    loadAnswered(tx, requests),
+    loadWheelsInForce(tx, wheel_ids),
+    loadActiveSeedsForUpdate(tx, requests),
+    loadGrantsForUpdate(tx, user_ids),
+    loadPrizes(tx, [...prize_ids]),
+  )
+  return {
+    answered: new Map(answered.map((row) => [`${row.user_id}\n${row.session_id}`, row])),
+    wheels: new Map(wheels.map((row) => [row.id, row])),
+    seeds: await readySeeds(tx, seeds, pairs),
+    grants: Map.groupBy(grants, (row) => row.user_id),
+    prizes: { asked: prize_ids, found: prizes },
+  }
 }
 
 function verdictOf(member: Member): Verdict<SpinReply> {
@@ -129,15 +158,7 @@ function refuseMember(member: Member, code: ErrorCode, detail: RefusalDetail = {
 }
 
 /** The same request may be sent twice, to two doors, in one batch: it is one spin. */
-async function answerRepeats(tx: Tx, members: readonly Member[]): Promise<void> {
-  const requests = members.map(({ input }) => ({
-    user_id: input.actor.userId,
-    wheel_id: input.wheel_id,
-    request_id: input.request_id,
-  }))
-  const answered = new Map(
-    (await loadAnswered(tx, requests)).map((row) => [`${row.user_id}\n${row.session_id}`, row]),
-  )
+function answerRepeats(members: readonly Member[], answered: Read['answered']): void {
   const first = new Map<string, Member>()
   for (const member of members) {
     const key = `${member.input.actor.userId}\n${member.input.request_id}`
@@ -162,27 +183,22 @@ function requestHash({ wheel_id, client_entropy }: SpinInput): string {
 
 const isOpenMember = (member: Member): boolean => member.verdict === undefined && member.twin === undefined
 
-/** Guards, chance, nonce and outcome of every member that can spin. Locks pairs, then chances. */
-async function prepare(tx: Tx, members: readonly Member[], memory: SpinMemory): Promise<Prepared[]> {
-  const open = members.filter(isOpenMember)
-  if (open.length === 0) return []
-  const wheels = new Map(
-    (await loadWheelsInForce(tx, [...new Set(open.map((m) => m.input.wheel_id))])).map((row) => [
-      row.id,
-      row,
-    ]),
-  )
-  for (const member of open) refuseByWheel(member, wheels.get(member.input.wheel_id))
+/** Guards, chance, nonce and outcome of every member that can spin. */
+async function prepare(
+  tx: Tx,
+  members: readonly Member[],
+  { wheels, seeds, grants }: Read,
+  memory: SpinMemory,
+): Promise<Prepared[]> {
+  for (const member of members.filter(isOpenMember)) refuseByWheel(member, wheels.get(member.input.wheel_id))
 
-  const playable = open.filter(isOpenMember)
+  const playable = members.filter(isOpenMember)
   if (playable.length === 0) return []
-  const seeds = await loadSeeds(tx, playable, memory.pairs)
   const versions = new Map<string, Version>()
   for (const wheel of wheels.values()) {
     if (wheel.config_version > 0)
       versions.set(wheel.id, await memory.versions.of(tx, wheel.id, wheel.config_version))
   }
-  const grants = await loadGrants(tx, playable)
   const limits = await loadLimits(tx, playable, wheels, versions)
 
   const prepared: Prepared[] = []
@@ -238,35 +254,19 @@ function refuseByWheel(member: Member, wheel: WheelInForce | undefined): void {
 }
 
 /**
- * The players' active seeds, locked. One whose commitment no checkpoint covers yet counts as missing: nothing may be
- * drawn from it before its proof is public. A seed that was opened here was covered then, so only new ones are asked.
+ * The players' active seeds that may be drawn from. One whose commitment no checkpoint covers yet counts as missing:
+ * nothing may be drawn from it before its proof is public. A seed that was opened here was covered then, so only new
+ * ones are asked.
  */
-async function loadSeeds(
+async function readySeeds(
   tx: Tx,
-  members: readonly Member[],
+  rows: readonly ActiveSeed[],
   opened: PairKeys,
 ): Promise<Map<string, ActiveSeed>> {
-  const requests = members.map(({ input }) => ({
-    user_id: input.actor.userId,
-    wheel_id: input.wheel_id,
-    request_id: input.request_id,
-  }))
-  const rows = await loadActiveSeedsForUpdate(tx, requests)
   const fresh = rows.filter((row) => !opened.has(row.id)).map((row) => row.commit_hash)
   const covered = fresh.length > 0 ? await loadCheckpointed(tx, fresh) : new Set<string>()
   const ready = rows.filter((row) => opened.has(row.id) || covered.has(row.commit_hash))
   return new Map(ready.map((row) => [`${row.game_id}\n${row.user_id}`, row]))
-}
-
-async function loadGrants(tx: Tx, members: readonly Member[]): Promise<Map<string, Grant[]>> {
-  const user_ids = [...new Set(members.map((member) => member.input.actor.userId))].sort()
-  const grants = new Map<string, Grant[]>()
-  for (const row of await loadGrantsForUpdate(tx, user_ids)) {
-    const owned = grants.get(row.user_id)
-    if (owned) owned.push(row)
-    else grants.set(row.user_id, [row])
-  }
-  return grants
 }
 
 type Limit = { plays_today: number; last_spin_at: Date | null }
@@ -291,9 +291,14 @@ async function loadLimits(
   return limits
 }
 
-/** Awards in order, under the locks of stock and budget, and writes everything. */
-async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinMemory): Promise<void> {
-  const prizes = await loadSupply(tx, spins)
+/** Awards in order, and sends everything that is to be written; the runner waits for it before the commit. */
+async function decideAndRecord(
+  tx: Tx,
+  spins: readonly Prepared[],
+  read: Read['prizes'],
+  memory: SpinMemory,
+): Promise<void> {
+  const prizes = await loadSupply(tx, spins, read)
   const writes = { spins: [] as SpinRecord[], chances: [] as SpinWrites['chances'][number][] }
   const spent = {
     seeds: new Map<string, number>(),
@@ -347,18 +352,37 @@ async function decideAndRecord(tx: Tx, spins: readonly Prepared[], memory: SpinM
     ...writes,
     seeds: list(spent.seeds, 'count'),
     grants: list(spent.grants, 'count'),
-    prizes: list(spent.prizes, 'count'),
-    budgets: list(spent.budgets, 'amount_minor'),
   }
+  tx.awaitBeforeCommit(recordAll(tx, intended))
+  tx.awaitBeforeCommit(
+    spendAll(tx, {
+      prizes: [...spent.prizes].map(([id, count]) => ({ id, count, is_locked: prizes.locked.has(id) })),
+      budgets: list(spent.budgets, 'amount_minor'),
+      unlimited: [...unlimited],
+    }),
+  )
+  if (uses.length > 0) await takeEffects(tx, uses)
+  prizes.tellExhausted(tx)
+}
+
+async function recordAll(tx: Tx, intended: SpinWrites): Promise<void> {
   const touched = await recordSpins(tx, intended)
-  for (const part of ['spins', 'seeds', 'grants', 'prizes', 'budgets'] as const) {
+  for (const part of ['spins', 'seeds', 'grants'] as const) {
     if (touched![part] !== intended[part].length)
       throw new Error(`a batch meant ${intended[part].length} ${part} and touched ${touched![part]}`)
   }
-  // Whoever sets a stock counts what was won; what he could not see yet must not be given beyond it.
-  if (unlimited.size > 0 && (await countLimited(tx, [...unlimited])) > 0) throw new StockSet()
-  if (uses.length > 0) await takeEffects(tx, uses)
-  prizes.tellExhausted(tx)
+}
+
+/** After the plays, because whoever sets a stock counts what was won, and waits for plays that he cannot see yet. */
+async function spendAll(tx: Tx, spending: Spending): Promise<void> {
+  const { prizes, budgets, unlimited } = spending
+  if (prizes.length + budgets.length + unlimited.length === 0) return
+  const touched = (await spendSupply(tx, spending))!
+  if (touched.budgets !== budgets.length)
+    throw new Error(`a batch meant ${budgets.length} budgets and touched ${touched.budgets}`)
+  // A stock that went quicker than it was thought to, or one that was set: what could not be seen yet must not be
+  // given beyond it.
+  if (touched.prizes !== prizes.length || touched.limited > 0) throw new StockSet()
 }
 
 function useOf({ play_id, play_uuid, user_id, prize_snapshot }: SpinRecord, effect: Effect, by: Actor): Use {
@@ -369,8 +393,14 @@ function add<K>(map: Map<K, number>, key: K, amount: number): void {
   map.set(key, (map.get(key) ?? 0) + amount)
 }
 
-/** Definitions, stock, budgets and per-user wins for a batch; limited ones are locked in id order. */
-async function loadSupply(tx: Tx, spins: readonly Prepared[]) {
+/**
+ * Two full batches. A stock with more left is not locked while a batch is decided and written, because all spins would
+ * wait for it; it is taken at the end, if it is still there.
+ */
+const PLENTY = 512
+
+/** Definitions, stock, budgets and per-user wins for a batch; stocks that may run out in it are locked in id order. */
+async function loadSupply(tx: Tx, spins: readonly Prepared[], { asked, found }: Read['prizes']) {
   const wanted = new Set<number>()
   for (const { version, index } of spins) {
     const rolled = version.config.segments[index]!
@@ -379,13 +409,16 @@ async function loadSupply(tx: Tx, spins: readonly Prepared[]) {
     const fallback = version.fallback
     if (fallback?.prize_id != null) wanted.add(fallback.prize_id)
   }
-  const ids = [...wanted].sort((a, b) => a - b)
-  const definitions = new Map<number, PrizeRow>()
-  if (ids.length > 0) for (const row of await loadPrizes(tx, ids)) definitions.set(row.id, row)
-  const limited = [...definitions.values()].filter((row) => row.stock !== null).map((row) => row.id)
+  const definitions = new Map(found.filter((row) => wanted.has(row.id)).map((row) => [row.id, row]))
+  const unread = [...wanted].filter((id) => !asked.has(id))
+  if (unread.length > 0) for (const row of await loadPrizes(tx, unread)) definitions.set(row.id, row)
+  const scarce = [...definitions.values()]
+    .filter(({ stock, won_count }) => stock !== null && stock - won_count < PLENTY)
+    .map((row) => row.id)
+  const locked = new Set(scarce)
   // Read again under the lock: what was read before it may be old.
-  if (limited.length > 0)
-    for (const row of await loadLimitedPrizesForUpdate(tx, limited)) definitions.set(row.id, row)
+  if (scarce.length > 0)
+    for (const row of await loadLimitedPrizesForUpdate(tx, scarce)) definitions.set(row.id, row)
 
   const stock_left = new Map(
     [...definitions.values()].map((row) => [row.id, row.stock === null ? null : row.stock - row.won_count]),
@@ -397,6 +430,7 @@ async function loadSupply(tx: Tx, spins: readonly Prepared[]) {
 
   return {
     definitions,
+    locked,
     supplyOf(spin: Prepared): Supply {
       const key = `${spin.wheel.id}\n${spin.member.input.actor.userId}`
       return {
@@ -508,8 +542,7 @@ function recordOf(
     request_id: input.request_id,
     request_hash: requestHash(input),
     chance_id: spin.grant.id,
-    started_at: tx.now.toISOString(),
-    result_at: result_at.toISOString(),
+    result_at,
     duration_ms: config.spin.duration_ms,
     answer: JSON.stringify(answer),
     result_id: newId(),

@@ -1,4 +1,5 @@
 /** Every statement of the wheel. One exported function per statement; rows come back as they are. */
+import { columnsOf } from '../../db/columns.ts'
 import type { Tx } from '../../db/tx.ts'
 
 export type SpinRequest = { user_id: string; wheel_id: string; request_id: string }
@@ -151,8 +152,7 @@ export type SpinRecord = {
   request_id: string
   request_hash: string
   chance_id: string
-  started_at: string
-  result_at: string
+  result_at: Date
   duration_ms: number
   answer: string
   result_id: string
@@ -180,30 +180,67 @@ export type SpinRecord = {
   agent: string | null
 }
 
+export type Taken = { id: string; count: number }
+
+export type ChancesWon = { id: string; user_id: string; count: number; reason: string }
+
 export type SpinWrites = {
   spins: readonly SpinRecord[]
-  seeds: readonly { id: string; count: number }[]
-  grants: readonly { id: string; count: number }[]
-  prizes: readonly { id: number; count: number }[]
-  budgets: readonly { id: string; amount_minor: number }[]
-  chances: readonly { id: string; user_id: string; count: number; reason: string }[]
+  seeds: readonly Taken[]
+  grants: readonly Taken[]
+  chances: readonly ChancesWon[]
 }
+
+const SPINS = columnsOf<SpinRecord>({
+  session_id: 'uuid',
+  wheel_id: 'uuid',
+  user_id: 'text',
+  request_id: 'text',
+  request_hash: 'text',
+  chance_id: 'uuid',
+  result_at: 'timestamptz',
+  duration_ms: 'integer',
+  answer: 'text',
+  result_id: 'uuid',
+  reward_id: 'uuid',
+  seed_id: 'uuid',
+  nonce: 'bigint',
+  config_version: 'integer',
+  roll: 'bigint',
+  client_entropy: 'text',
+  win_status: 'text',
+  claim_status: 'text',
+  paid_amount: 'bigint',
+  result_metadata: 'jsonb',
+  play_id: 'bigint',
+  play_uuid: 'uuid',
+  game_id: 'bigint',
+  prize_id: 'bigint',
+  prize_code: 'text',
+  prize_status: 'text',
+  prize_snapshot: 'jsonb',
+  expires_at: 'timestamptz',
+  grace_hours: 'integer',
+  game_data: 'jsonb',
+  ip: 'text',
+  agent: 'text',
+})
+const TAKEN = columnsOf<Taken>({ id: 'uuid', count: 'integer' })
+const CHANCES_WON = columnsOf<ChancesWon>({ id: 'uuid', user_id: 'text', count: 'integer', reason: 'text' })
 
 /**
  * Writes a whole batch in one statement. Returns how many rows each part touched, so that the caller can compare
  * them with what it meant to write.
  */
 export function recordSpins(tx: Tx, writes: SpinWrites) {
-  return tx.one<{ spins: number; seeds: number; grants: number; prizes: number; budgets: number }>(
+  return tx.one<{ spins: number; seeds: number; grants: number }>(
     RECORD_SPINS,
     [
-      JSON.stringify(writes.spins),
-      JSON.stringify(writes.seeds),
-      JSON.stringify(writes.grants),
-      JSON.stringify(writes.prizes),
-      JSON.stringify(writes.budgets),
-      JSON.stringify(writes.chances),
       tx.now,
+      ...SPINS.values(writes.spins),
+      ...TAKEN.values(writes.seeds),
+      ...TAKEN.values(writes.grants),
+      ...CHANCES_WON.values(writes.chances),
     ],
     'wheel_record',
   )
@@ -211,54 +248,71 @@ export function recordSpins(tx: Tx, writes: SpinWrites) {
 
 const RECORD_SPINS = `
 with spin as materialized (
-  select * from json_to_recordset($1::json) as r(
-    session_id uuid, wheel_id uuid, user_id text, request_id text, request_hash text, chance_id uuid, started_at timestamptz,
-    result_at timestamptz, duration_ms int, answer text, result_id uuid, reward_id uuid, seed_id uuid, nonce bigint,
-    config_version int, roll bigint, client_entropy text, win_status text, claim_status text, paid_amount bigint, result_metadata jsonb,
-    play_id bigint, play_uuid uuid, game_id bigint, prize_id bigint, prize_code text, prize_status text,
-    prize_snapshot jsonb, expires_at timestamptz, grace_hours int, game_data jsonb, ip text, agent text)
+  select * from ${SPINS.from(2)}
 ), seed as (
-  update fair_seeds s set next_nonce = s.next_nonce + r.count, updated_at = $7
-  from json_to_recordset($2::json) as r(id uuid, count bigint)
+  update fair_seeds s set next_nonce = s.next_nonce + r.count, updated_at = $1::timestamptz
+  from ${TAKEN.from(2 + SPINS.count)}
   where s.id = r.id and s.seed_status = 'active' returning 1
 ), granted as (
   update spin_chances c
-     set used_chances = c.used_chances + r.count, remaining_chances = c.remaining_chances - r.count, updated_at = $7
-  from json_to_recordset($3::json) as r(id uuid, count int)
+     set used_chances = c.used_chances + r.count, remaining_chances = c.remaining_chances - r.count, updated_at = $1::timestamptz
+  from ${TAKEN.from(2 + SPINS.count + TAKEN.count)}
   where c.id = r.id and c.remaining_chances >= r.count returning 1
-), prize as (
-  update gamification_prizes p set won_count = p.won_count + r.count, updated_at = $7
-  from json_to_recordset($4::json) as r(id bigint, count bigint)
-  where p.id = r.id returning 1
-), budget as (
-  update wheel_games w set budget_spent_minor = w.budget_spent_minor + r.amount_minor
-  from json_to_recordset($5::json) as r(id uuid, amount_minor bigint)
-  where w.id = r.id returning 1
 ), chance as (
   insert into spin_chances (id, user_id, chance_type, award_reason, chance_count, remaining_chances, awarded_at, created_at, updated_at)
-  select r.id, r.user_id, 'reward', r.reason, r.count, r.count, $7, $7, $7
-  from json_to_recordset($6::json) as r(id uuid, user_id text, count int, reason text)
+  select r.id, r.user_id, 'reward', r.reason, r.count, r.count, $1, $1, $1
+  from ${CHANCES_WON.from(2 + SPINS.count + 2 * TAKEN.count)}
 ), session as (
   insert into spin_sessions (id, wheel_game_id, user_id, session_id, request_hash, chance_id, spin_status, spin_started_at,
                              spin_completed_at, spin_duration_ms, answer, created_at, updated_at)
-  select session_id, wheel_id, user_id, request_id, request_hash, chance_id, 'completed', started_at, result_at, duration_ms,
-         answer, started_at, started_at from spin
+  select session_id, wheel_id, user_id, request_id, request_hash, chance_id, 'completed', $1::timestamptz, result_at, duration_ms,
+         answer, $1::timestamptz, $1::timestamptz from spin
 ), result as (
   insert into spin_results (id, spin_session_id, wheel_reward_id, user_id, seed_id, nonce, config_version, roll, client_entropy,
                             result_status, claim_status, paid_amount, win_status, result_metadata, result_timestamp, created_at, updated_at)
   select result_id, session_id, reward_id, user_id, seed_id, nonce, config_version, roll, client_entropy,
-         'final', claim_status, paid_amount, win_status, result_metadata, result_at, started_at, started_at from spin
+         'final', claim_status, paid_amount, win_status, result_metadata, result_at, $1::timestamptz, $1::timestamptz from spin
 ), play as (
   insert into gamification_game_plays (id, uuid, game_id, user_id, prize_id, is_winner, prize_code, prize_status, prize_snapshot,
                                        unlocked_at, expires_at, grace_hours, game_data, event_id, ip_address, user_agent,
                                        created_at, updated_at)
   select play_id, play_uuid, game_id, user_id, prize_id, prize_id is not null, prize_code, prize_status, prize_snapshot,
-         case when prize_status = 'unlocked' then started_at end, expires_at, grace_hours, game_data, session_id, ip, agent,
-         started_at, started_at from spin
+         case when prize_status = 'unlocked' then $1::timestamptz end, expires_at, grace_hours, game_data, session_id, ip, agent,
+         $1::timestamptz, $1::timestamptz from spin
 )
 select (select count(*)::int from spin) as spins, (select count(*)::int from seed) as seeds,
-       (select count(*)::int from granted) as grants, (select count(*)::int from prize) as prizes,
-       (select count(*)::int from budget) as budgets`
+       (select count(*)::int from granted) as grants`
+
+export type Spending = {
+  /** `is_locked`: the rest was counted under its lock, so that the last piece may go. */
+  prizes: readonly { id: number; count: number; is_locked: boolean }[]
+  budgets: readonly { id: string; amount_minor: number }[]
+  /** Prizes that were read without a stock. */
+  unlimited: readonly number[]
+}
+
+/**
+ * Takes what a batch has won from stocks and budgets: rows that all batches share, and therefore last. Returns how
+ * many it touched (a stock that was not locked before must have something left after it) and how many of the
+ * unlimited prizes have a stock by now.
+ */
+export function spendSupply(tx: Tx, { prizes, budgets, unlimited }: Spending) {
+  return tx.one<{ prizes: number; budgets: number; limited: number }>(
+    `with prize as (
+       update gamification_prizes p set won_count = p.won_count + r.count, updated_at = $4
+       from json_to_recordset($1::json) as r(id bigint, count bigint, is_locked boolean)
+       where p.id = r.id and (r.is_locked or (p.won_count + r.count < p.stock and p.is_active and p.deleted_at is null)) returning 1
+     ), budget as (
+       update wheel_games w set budget_spent_minor = w.budget_spent_minor + r.amount_minor
+       from json_to_recordset($2::json) as r(id uuid, amount_minor bigint)
+       where w.id = r.id returning 1
+     )
+     select (select count(*)::int from prize) as prizes, (select count(*)::int from budget) as budgets,
+            (select count(*)::int from gamification_prizes where id = any($3::bigint[]) and stock is not null) as limited`,
+    [JSON.stringify(prizes), JSON.stringify(budgets), unlimited, tx.now],
+    'wheel_spend',
+  )
+}
 
 export type WheelRow = {
   id: string

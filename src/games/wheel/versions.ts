@@ -13,16 +13,31 @@ export type Version = {
   odds: WeightTable
   /** The declared substitute for rewards that ran out. */
   fallback: Segment | undefined
+  /** What can be won on it. */
+  prize_ids: readonly number[]
 }
 
-export type Versions = { of(tx: Tx, wheelId: string, config_version: number): Promise<Version> }
+export type Versions = {
+  of(tx: Tx, wheelId: string, config_version: number): Promise<Version>
+  /** The newest version of a wheel that was read here: a guess at the one in force, good enough to read ahead. */
+  newest(wheelId: string): Version | undefined
+}
 
 /** About 5 kB each; a server with more live versions than this reads some of them again. */
 const VERSIONS_MAX = 2_000
 
 export function makeVersions(): Versions {
   const kept = new Map<string, Version>()
+  const newest = new Map<string, Version>()
+
+  function drop(key: string): void {
+    const version = kept.get(key)!
+    kept.delete(key)
+    if (newest.get(version.wheelId) === version) newest.delete(version.wheelId)
+  }
+
   return {
+    newest: (wheelId) => newest.get(wheelId),
     async of(tx, wheelId, config_version) {
       const key = `${wheelId}/${config_version}`
       const known = kept.get(key)
@@ -30,8 +45,9 @@ export function makeVersions(): Versions {
       const row = await loadVersion(tx, wheelId, config_version)
       if (row === undefined) throw new Error(`wheel ${wheelId} has no version ${config_version}`)
       const version = versionOf(wheelId, row)
-      if (kept.size >= VERSIONS_MAX) kept.delete(kept.keys().next().value!)
+      if (kept.size >= VERSIONS_MAX) drop(kept.keys().next().value!)
       kept.set(key, version)
+      if (config_version >= (newest.get(wheelId)?.config_version ?? 0)) newest.set(wheelId, version)
       return version
     },
   }
@@ -50,5 +66,6 @@ function versionOf(
     config_hash: row.config_hash,
     odds: weightTable(config.segments.map((segment) => segment.weight)),
     fallback: config.segments.find((segment) => segment.id === config.spin.on_exhausted),
+    prize_ids: [...new Set(config.segments.flatMap((segment) => segment.prize_id ?? []))],
   }
 }
