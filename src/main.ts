@@ -19,6 +19,7 @@ import { makeApp } from './app.ts'
 import { announce } from './banner.ts'
 import { makeTestClock, systemClock } from './clock.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
+import { customerRoutes } from './customers/routes.ts'
 import { type EmbeddedPostgres, EmbeddedStartError, startEmbedded } from './db/embedded.ts'
 import { migrate, SchemaAheadError } from './db/migrate.ts'
 import { type Database, openPool } from './db/pool.ts'
@@ -191,6 +192,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...mysteryRoutes(mysteries),
         ...socialRoutes({ app, directory }),
         ...ledgerRoutes(),
+        ...customerRoutes(),
         ...webhookRoutes(setting),
         ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),
         ...drawRoutes({ app, draws, directory }),

@@ -4,6 +4,7 @@
  *
  * Lock order: order, plays by their ids, ledger accounts, heads.
  */
+import { toldOrderCount } from '../customers/facts.ts'
 import { inputHash, type Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import { withoutFractions } from '../http/strict-json.ts'
@@ -71,7 +72,7 @@ async function tryAll(tx: Tx, { play_ids, order_id: order_ref, at, order }: Tria
   const rows = asked(play_ids, await loadPlays(tx, play_ids, ownerOf(tx)))
   const terms = await readTerms(tx)
   const order_id = order_ref === null ? null : String(order_ref)
-  const facts = readFacts(tx, order, order_id, terms)
+  const facts = await withTold(tx, readFacts(tx, order, order_id, terms), rows)
   const standing = order_id === null ? [] : await loadStanding(tx, order_id)
   return { rows, facts, terms, stacked: tryOn(rows, facts, standing, at ?? tx.now, terms) }
 }
@@ -142,8 +143,9 @@ type Standing = { play_id: number; applied_at: Date; order_ref: OrderRef; detail
 async function redeem(tx: Tx, { play_ids, order_id: order_ref, order }: Application) {
   const order_id = String(order_ref)
   const terms = await readTerms(tx)
-  const facts = readFacts(tx, order, order_id, terms)
-  const facts_hash = inputHash(withoutFractions(facts))
+  const stated = readFacts(tx, order, order_id, terms)
+  // Of what the request states: the same request stays the same when the order system tells something newer.
+  const facts_hash = inputHash(withoutFractions(stated))
   await lockOrder(tx, order_id)
   await lockPlays(tx, play_ids, null)
   const rows = asked(play_ids, await loadPlays(tx, play_ids, null))
@@ -151,6 +153,7 @@ async function redeem(tx: Tx, { play_ids, order_id: order_ref, order }: Applicat
   const before = await loadApplications(tx, play_ids, order_id)
   for (const first of before) refuseOther(first, facts_hash)
   const fresh = rows.filter(({ id }) => before.every(({ play_id }) => play_id !== id))
+  const facts = await withTold(tx, stated, fresh)
   const stacked = tryOn(fresh, facts, await loadStanding(tx, order_id), tx.now, terms)
   const made = await recordAll(tx, fresh, stacked.applied, { order_id, order_ref, facts_hash, ...terms })
   return { rows, facts, stacked, terms, standing: [...before.map(standingOf), ...made] }
@@ -320,6 +323,18 @@ function readFacts(tx: Tx, input: OrderInput, order_id: string | null, { currenc
   if (customer_order_count !== null && !tx.actor.roles.includes('service'))
     refuse('forbidden', { detail: 'Only the service says how many orders a customer has completed.' })
   return factsOf(order, { currency, order_id, customer_order_count })
+}
+
+/** Facts with what the order system told of the customer before, where prizes ask for it and the request is silent. */
+async function withTold(tx: Tx, facts: Facts, rows: readonly PlayRow[]): Promise<Facts> {
+  const asks = ({ prize_snapshot }: PlayRow) =>
+    Boolean(
+      prize_snapshot?.['conditions']?.new_customer_only || prize_snapshot?.['conditions']?.min_order_count,
+    )
+  const [user_id, ...others] = new Set(rows.map((row) => row.user_id))
+  if (facts.customer_order_count !== null || !rows.some(asks) || user_id === undefined || others.length > 0)
+    return facts
+  return { ...facts, customer_order_count: await toldOrderCount(tx, user_id) }
 }
 
 /** Rows in the order of the request. Refuses not_found when one is not there to be seen. */

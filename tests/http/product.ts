@@ -1,5 +1,6 @@
 /** The harness with every route of the product, and a published wheel to play with. */
 import assert from 'node:assert/strict'
+import { customerRoutes } from '../../src/customers/routes.ts'
 import { shopRoutes } from '../../src/demo/shop-routes.ts'
 import { drawGames } from '../../src/draws/game.ts'
 import { drawRoutes } from '../../src/draws/routes.ts'
@@ -51,6 +52,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...mysteryRoutes(mysteries),
         ...socialRoutes({ app, directory }),
         ...ledgerRoutes(),
+        ...customerRoutes(),
         ...webhookRoutes({ allows_loopback: true }),
         ...wheelRoutes({ app, wheel, crowdOf: () => ({ players: 0, spectators: 0 }) }),
         ...drawRoutes({ app, draws, directory }),

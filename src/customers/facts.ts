@@ -1,0 +1,32 @@
+/** Facts about customers that the order system tells beforehand, so that no request has to repeat them (S2-35, S2-36). */
+import type { Tx } from '../db/tx.ts'
+import { refuse } from '../errors.ts'
+import { loadFacts, putFacts } from './store.ts'
+
+export type FactsInput = { user_id: string; order_count: number; source_version: number }
+
+/**
+ * Takes what a source says, unless something newer is known: messages may overtake each other and come twice. Answers
+ * what is known now; `is_current` says whether it is what was told.
+ */
+export async function tellFacts(tx: Tx, input: FactsInput) {
+  const taken = await putFacts(tx, input)
+  if (taken === undefined) {
+    const known = (await loadFacts(tx, input.user_id))!
+    const is_current =
+      known.source_version === input.source_version && known.order_count === input.order_count
+    return { ...known, is_current }
+  }
+  tx.audit({ action: 'tell', entity_type: 'customer_facts', new_values: { ...input } })
+  return { ...taken, is_current: true }
+}
+
+/** What is known of a customer. Refuses not_found. */
+export async function readFacts(tx: Tx, { user_id }: { user_id: string }) {
+  return (await loadFacts(tx, user_id)) ?? refuse('not_found')
+}
+
+/** How many orders a customer has completed, as far as the order system told; null when it did not. */
+export async function toldOrderCount(tx: Tx, user_id: string): Promise<number | null> {
+  return (await loadFacts(tx, user_id))?.order_count ?? null
+}
