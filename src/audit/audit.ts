@@ -1,6 +1,7 @@
 /** The whole audit over one state of a database: the invariants in SQL, then everything that SQL cannot recompute. */
 import type { PoolClient } from 'pg'
 import type { Database } from '../db/pool.ts'
+import { checkApplications } from './applications.ts'
 import { type Block, type Invariants, readInvariants } from './blocks.ts'
 import { checkAuditChain, checkPublicLogs, type SigningKeys } from './chains.ts'
 import {
@@ -132,6 +133,7 @@ async function recompute(reader: Reader, signingKeys: SigningKeys): Promise<Chec
     ...(await checkSpins(reader, tenants)),
     ...(await checkRounds(reader, tenants)),
     ...(await checkMysteries(reader, tenants)),
+    ...(await checkApplications(reader, tenants)),
   ]
   return tallies.map((tally) => tally.check)
 }

@@ -29,8 +29,10 @@ import {
   versionPage,
 } from './store.ts'
 
-const PAGE = 1_000
-const FIRST_ID = '00000000-0000-0000-0000-000000000000'
+/** Rows of one read. */
+export const PAGE = 1_000
+/** Before every uuid. */
+export const FIRST_ID = '00000000-0000-0000-0000-000000000000'
 
 /** Checks that every commitment is the hash of its document, binds its config, and is signed. */
 export async function checkCommitments(
@@ -61,7 +63,7 @@ export async function checkCommitments(
 }
 
 /** All rows, a page at a time; the cursor of a page's last row begins the next. */
-async function* rowsOf<R, C>(
+export async function* rowsOf<R, C>(
   read: (after: C) => Promise<R[]>,
   first: C,
   cursorOf: (last: R) => C,

@@ -415,3 +415,49 @@ export function roundLeaves(reader: Reader, tenantId: string, roundId: string) {
     [tenantId, roundId],
   )
 }
+
+/** An application with what it is held against: the prize as it was issued, what was paid, what came back. */
+export type StoredApplication = {
+  id: string
+  play_id: number
+  order_minor: number
+  discount_minor: number
+  final_minor: number
+  currency: string
+  policy_version: number
+  details: unknown
+  prize_snapshot: Record<string, any>
+  transfer_id: string | null
+  is_rolled_back: boolean
+  is_reversed: boolean
+  /** What the transfer gave to whom, null without one. */
+  postings: { account_kind: string; currency: string; amount_minor: number }[] | null
+  /** The sums of the parts of the order that came back. */
+  returned_minor: number
+  discount_returned_minor: number
+}
+
+/** Applications of a tenant after `id`, in order. */
+export function applicationPage(
+  reader: Reader,
+  tenantId: string,
+  after: string,
+  limit: number,
+): Promise<StoredApplication[]> {
+  return reader.rows<StoredApplication>(
+    `select a.id, a.play_id, a.order_minor, a.discount_minor, a.final_minor, a.currency, a.policy_version, a.details,
+            p.prize_snapshot, a.transfer_id, a.rolled_back_at is not null as is_rolled_back,
+            exists (select from ledger_transfers t where t.tenant_id = a.tenant_id and t.corrects_id = a.transfer_id and t.is_reversal) as is_reversed,
+            (select json_agg(json_build_object('account_kind', c.account_kind, 'currency', l.currency, 'amount_minor', l.amount_minor))
+             from ledger_postings l join ledger_accounts c on c.tenant_id = l.tenant_id and c.id = l.account_id
+             where l.tenant_id = a.tenant_id and l.txn_id = a.transfer_id) as postings,
+            coalesce(r.returned_minor, 0)::bigint as returned_minor,
+            coalesce(r.discount_minor, 0)::bigint as discount_returned_minor
+     from prize_applications a
+     join gamification_game_plays p on p.tenant_id = a.tenant_id and p.id = a.play_id
+     left join lateral (select sum(returned_minor) as returned_minor, sum(discount_minor) as discount_minor
+                        from prize_returns r where r.tenant_id = a.tenant_id and r.application_id = a.id) r on true
+     where a.tenant_id = $1 and a.id > $2 order by a.id limit $3`,
+    [tenantId, after, limit],
+  )
+}

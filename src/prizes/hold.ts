@@ -55,8 +55,8 @@ function holdEnd(row: PlayRow, minutes: number | null, now: Date, { policy }: Te
 }
 
 /**
- * Frees a prize that an order holds. An order that holds it no longer gets the same answer. Refuses not_found, and
- * prize_held when another order holds it.
+ * Frees a prize that an order holds. An order that holds it no longer gets the same answer. Refuses not_found,
+ * prize_held when another order holds it, and prize_applied: what was used comes back by a rollback.
  */
 export async function releasePrize(
   tx: Tx,
@@ -66,7 +66,7 @@ export async function releasePrize(
   const row = (await takePlay(tx, play_id, null)) ?? refuse('not_found')
   const order_id = String(order_ref)
   const reasons = whyNotOpen(prizeOf(row), order_id, tx.now, time_zone)
-  refuseFor(reasons.filter(({ code }) => code === 'prize_held'))
+  refuseFor(reasons.filter(({ code }) => code === 'prize_held' || code === 'prize_applied'))
   const ended = await deleteHolds(tx, [play_id], order_id)
   if (ended.length > 0) {
     tx.audit({

@@ -568,7 +568,7 @@ export function redemptionRoutes(app: App): Route[] {
       params: play,
       body: z.strictObject({ order_id: orderId }).meta({ id: 'PrizeRelease', example: { order_id: 456 } }),
       answer: released,
-      refusals: ['not_found', 'prize_held'],
+      refusals: ['not_found', 'prize_held', 'prize_applied'],
       run: ({ run, params, body }) => run(releasePrize, { play_id: Number(params.play_id), ...body }),
     }),
     route({

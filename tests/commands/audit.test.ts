@@ -595,6 +595,31 @@ const PLANTS: Plant[] = [
     says: 'A referral was awarded',
     sql: `update referrals set play_id = play_id + 1 where referral_status = 'awarded'`,
   },
+  {
+    check: 'I16',
+    says: 'The trace of every',
+    sql: `update prize_applications set details = jsonb_set(details, '{discount_amount}', '"9.99"') where order_id = 'order-1'`,
+  },
+  {
+    check: 'I16',
+    says: 'The trace of every',
+    sql: `update gamification_game_plays set prize_snapshot = jsonb_set(prize_snapshot, '{value}', '"11.00"') where applied_to_order_id = 'order-1'`,
+  },
+  {
+    check: 'I33',
+    says: 'What prizes grant',
+    sql: `update prize_applications set transfer_id = null where transfer_id is not null`,
+  },
+  {
+    check: 'I33',
+    says: 'What prizes grant',
+    sql: `update ledger_transfers set is_reversal = false where is_reversal`,
+  },
+  {
+    check: 'I16',
+    says: 'What came back',
+    sql: `update prize_returns set discount_minor = discount_minor + 1`,
+  },
 ]
 
 async function onCopy<T>(act: (database: Database, url: string) => Promise<T>): Promise<T> {
@@ -639,6 +664,9 @@ describe('audit: a history of the product', function () {
         'Every spin of a revealed',
         'Every shared spin',
         'The entries of every',
+        'The trace of every',
+        'What prizes grant',
+        'What came back',
       ]) {
         assert.ok(seen(title) > 0, `"${title}" looked at nothing`)
       }

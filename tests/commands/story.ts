@@ -13,8 +13,11 @@ import { move, TENANT_OWNER } from '../../src/ledger/rules.ts'
 import { prizeCreate, prizeResource } from '../../src/prizes/definitions.ts'
 import { itemStockResource } from '../../src/prizes/fulfilment-resources.ts'
 import { grantPrizes } from '../../src/prizes/grant.ts'
+import { holdPrize } from '../../src/prizes/hold.ts'
 import { makeMysteries } from '../../src/prizes/mysteries.ts'
+import { changePolicy, POLICY_DEFAULT } from '../../src/prizes/policy.ts'
 import { applyPrize } from '../../src/prizes/redemption.ts'
+import { rollbackPrize } from '../../src/prizes/rollback.ts'
 import { acceptDeal, offerDeal } from '../../src/prizes/social/deals.ts'
 import { awardReferrals, grantForEvent, referUser } from '../../src/prizes/social/grants.ts'
 import { sharePrize } from '../../src/prizes/social/share.ts'
@@ -142,6 +145,7 @@ export async function tellStory(url: string): Promise<void> {
     demo('service', ['service']),
     () => clock.advance(1_000),
   )
+  await takePrizesBack(app, demo('bob'), demo('service', ['service']), demo('boss', ['operator']))
   await app.once(
     demo('alice'),
     async () => ({ done: true }),
@@ -273,4 +277,36 @@ async function giveAwards(
   )
   later()
   await open(mystery.id)
+}
+
+/** Of two prizes of a player a part and the whole come back; credit that was granted is paid and taken back. */
+async function takePrizesBack(app: App, player: Actor, service: Actor, boss: Actor): Promise<void> {
+  await app.run(boss, changePolicy, { policy: POLICY_DEFAULT, versions: '*' as const })
+  const { data } = await app.run(player, readMyPrizes, { status: 'locked', page: 1, per_page: 2 })
+  const credit = await app.run(boss, grantCredit, { user_id: player.userId })
+  const [part, whole] = data.map(({ id }) => id) as [number, number]
+  for (const [i, play_id] of [part, whole, credit].entries()) {
+    const order_id = `order-${i + 2}`
+    await app.run(player, unlockPrize, { play_id })
+    await app.run(service, holdPrize, { play_id, order_id, minutes: null })
+    await app.run(service, applyPrize, { play_id, order_id, order: { order_amount: '75.50' } })
+  }
+  const reason = 'story'
+  const returned = { return_id: 'r-1', returned_amount: '20.00' }
+  await app.run(service, rollbackPrize, { play_id: part, order_id: 'order-2', reason, returned })
+  await app.run(service, rollbackPrize, { play_id: whole, order_id: 'order-3', reason, returned: null })
+  await app.run(service, rollbackPrize, { play_id: credit, order_id: 'order-4', reason, returned: null })
+}
+
+async function grantCredit(tx: Tx, { user_id }: { user_id: string }): Promise<number> {
+  const prize = await tx.one<{ id: number }>(
+    `insert into gamification_prizes (name, type, value, created_at, updated_at)
+     values ('Twenty', 'wallet_credit', '20.00', $1, $1) returning id`,
+    [tx.now],
+  )
+  const game = await tx.one<{ id: number }>('select id from gamification_games limit 1')
+  const grant = { user_id, prize_id: prize!.id, game_id: game!.id, event_id: newId() }
+  const [verdict] = await grantPrizes(tx, [grant])
+  if ('refusal' in verdict!) throw verdict.refusal
+  return verdict!.answer.play_id
 }

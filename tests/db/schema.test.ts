@@ -333,6 +333,8 @@ describe('schema: as the application, on a history of two tenants', function () 
     'wheel_rewards_history',
     'wheel_round_entries',
     'prize_history',
+    'prize_returns',
+    'wallet_policies',
   ]
   for (const table of FINAL) {
     it(`S1-48 ${table} is append-only: the application has no right to change it, and its owner is refused by a trigger`, async () => {

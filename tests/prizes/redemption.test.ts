@@ -88,6 +88,7 @@ describe('redemption', function () {
       await use(play_id, 'ada-1')
       const left = await shop.database.query('select 1 from prize_holds where play_id = $1', [play_id])
       assert.equal(left.length, 0, 'an application consumes its hold')
+      assert.equal(outcome(await release(play_id, 'ada-1')), 'prize_applied')
     })
 
     it('P-27 a hold ends at its instant by itself, though nobody has deleted it', async () => {
