@@ -136,6 +136,18 @@ describe('http: every route of the product', () => {
     })
     const published = await http.ask('POST', `/api/v1/games/${game.body.id}/publish`, { token: creator })
     assert.equal(published.status, 200, published.text)
+    const rule = await http.ask('POST', '/api/v1/alert-rules', {
+      token: operator,
+      json: {
+        rule_name: 'Refunds',
+        rule_kind: 'metric',
+        alert_severity: 'info',
+        settings: { metric_name: 'refunds', comparison: 'above', threshold: '0' },
+      },
+    })
+    const metric = { metric_name: 'refunds', metric_value: '1', metric_unit: 'count' }
+    await http.ask('POST', '/api/v1/analytics/metrics', { token: operator, json: metric })
+    const [alert] = (await http.ask('GET', '/api/v1/alerts', { token: operator })).body.data
     const span = { from: '2030-01-01T00:00:00Z', to: '2031-01-01T00:00:00Z' }
     /** Path -> parameters of acme, parameters that nobody has, and a body that fits. */
     const cases: [RegExp, Record<string, string>, Record<string, string>, unknown?][] = [
@@ -165,6 +177,9 @@ describe('http: every route of the product', () => {
         { play_id: '999999' },
         { order_id: 1, reason: 'x' },
       ],
+      [/^\/api\/v1\/alert-rules\//, { id: rule.body.id }, { id: never }, {}],
+      [/^\/api\/v1\/alerts\/\{id\}\/resolve/, { id: alert.id }, { id: never }, { resolution: 'harmless' }],
+      [/^\/api\/v1\/alerts\//, { id: alert.id }, { id: never }],
       [/^\/api\/v1\/ledger\/accounts\//, { id: account_id }, { id: never }],
       [/^\/api\/v1\/demo\/shop\/orders\//, { order_id: checkout.body.order_id }, { order_id: never }],
       [
