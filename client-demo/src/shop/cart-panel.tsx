@@ -64,7 +64,7 @@ function Terms({ shop, state: { cart }, menu }: ShopParts) {
             >
               {menu.zones.map(({ id, name }) => (
                 <option key={id} value={id}>
-                  {name}
+                  {id} · {name}
                 </option>
               ))}
             </select>

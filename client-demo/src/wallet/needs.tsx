@@ -54,7 +54,7 @@ function History({ prize, tenant, token }: { prize: Prize; tenant: Tenant; token
       <h4>{say('wallet.history')}</h4>
       <ol class="history">
         {moves.map((move) => (
-          <li key={move.at + move.to_status}>
+          <li key={move.at + move.to_status + move.why}>
             <span>{moveText(move)}</span> <time class="fine">{clockText(instantOf(move.at), tenant)}</time>
           </li>
         ))}
