@@ -47,6 +47,8 @@ create table fulfilments (
   cancelled_at timestamptz,
   -- Who made the last step.
   handled_by varchar(128),
+  -- Nothing is taken out of the queue; every list of staff asks whether it was.
+  deleted_at timestamptz check (deleted_at is null),
   row_version integer not null default 1,
   created_at timestamptz not null,
   updated_at timestamptz not null,

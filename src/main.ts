@@ -53,6 +53,7 @@ import { colyseusLogger, type Log, makeLog } from './log.ts'
 import { NODE_HASH } from './node-hash.ts'
 import { prizeResource } from './prizes/definitions.ts'
 import { expiryTask } from './prizes/expiry.ts'
+import { fulfilmentRoutes } from './prizes/fulfilment-routes.ts'
 import { makeMysteries } from './prizes/mysteries.ts'
 import { mysteryRoutes } from './prizes/mystery-routes.ts'
 import { walletRoutes } from './prizes/routes.ts'
@@ -190,6 +191,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...prizes.routes,
         ...walletRoutes(app, mysteries),
         ...mysteryRoutes(mysteries),
+        ...fulfilmentRoutes(),
         ...socialRoutes({ app, directory }),
         ...ledgerRoutes(),
         ...customerRoutes(),

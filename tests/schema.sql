@@ -477,6 +477,7 @@ table fulfilments (row-level security, forced)
   delivered_at timestamp with time zone
   cancelled_at timestamp with time zone
   handled_by character varying(128)
+  deleted_at timestamp with time zone
   row_version integer not null default 1
   created_at timestamp with time zone not null
   updated_at timestamp with time zone not null
@@ -488,6 +489,7 @@ table fulfilments (row-level security, forced)
   CHECK (((fulfilment_status)::text = ANY ((ARRAY['pending'::character varying, 'contacted'::character varying, 'claimed'::character varying, 'delivered'::character varying, 'cancelled'::character varying])::text[])))
   CHECK (((fulfilment_type)::text = ANY ((ARRAY['claim'::character varying, 'queue'::character varying, 'item'::character varying])::text[])))
   CHECK (((order_id)::text <> ''::text))
+  CHECK ((deleted_at IS NULL))
   FOREIGN KEY (tenant_id, item_stock_id) REFERENCES item_stocks(tenant_id, id)
   FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
   PRIMARY KEY (tenant_id, id)

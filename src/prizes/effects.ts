@@ -22,6 +22,7 @@ import {
   reserveItem,
   returnItems,
 } from './effects-store.ts'
+import { isClaimOrder } from './fulfilment-rules.ts'
 
 /** A prize that takes effect now. */
 export type Use = {
@@ -142,12 +143,14 @@ export type Undone = { reversal_id: string | null; fulfilment_id: string | null 
  * Takes back what an application did: an item that waits goes back into its stock, what was paid goes back to the
  * house. Idempotent. The caller holds the play's lock.
  *
- * Refuses fulfilment_delivered (the item is in the winner's hands, so the prize was used), and insufficient_funds when
+ * Refuses not_found for a claim, which is no order; fulfilment_delivered (the item is in the winner's hands, so the prize was used), and insufficient_funds when
  * the winner has spent it meanwhile and nobody approved a debt: no account goes below zero unseen. Either way nothing
  * is taken back, and the prize stays applied.
  */
 export async function undoEffect(tx: Tx, undo: Undo): Promise<Undone> {
   const { play, order_id, transfer_id, reason, approved_by } = undo
+  // A claim is no order of the shop: staff cancels it in the queue.
+  if (isClaimOrder(order_id)) refuse('not_found')
   const owed = await lockOwed(tx, play.id, order_id)
   if (owed?.fulfilment_status === 'delivered')
     refuse('fulfilment_delivered', { facts: { fulfilment_id: owed.id } })

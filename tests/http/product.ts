@@ -14,6 +14,7 @@ import { makeWheelInstantiator } from '../../src/games/wheel/templates.ts'
 import { makeWheel } from '../../src/games/wheel/wheel.ts'
 import { ledgerRoutes } from '../../src/ledger/routes.ts'
 import { prizeResource } from '../../src/prizes/definitions.ts'
+import { fulfilmentRoutes } from '../../src/prizes/fulfilment-routes.ts'
 import { makeMysteries } from '../../src/prizes/mysteries.ts'
 import { mysteryRoutes } from '../../src/prizes/mystery-routes.ts'
 import { walletRoutes } from '../../src/prizes/routes.ts'
@@ -50,6 +51,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...prizeResource().routes,
         ...walletRoutes(app, mysteries),
         ...mysteryRoutes(mysteries),
+        ...fulfilmentRoutes(),
         ...socialRoutes({ app, directory }),
         ...ledgerRoutes(),
         ...customerRoutes(),
