@@ -225,6 +225,21 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
           read: () => wheel.stats().spins.batches,
         },
         {
+          name: 'livedraw_jobs_waiting',
+          help: 'Jobs whose time has not come.',
+          read: () => jobs.counts().waiting,
+        },
+        {
+          name: 'livedraw_jobs_late',
+          help: 'Jobs that are due, running ones among them.',
+          read: () => jobs.counts().late,
+        },
+        {
+          name: 'livedraw_jobs_failed',
+          help: 'Jobs that were given up.',
+          read: () => jobs.counts().failed,
+        },
+        {
           name: 'livedraw_event_loop_p99_ms',
           help: 'Delay of the event loop since the last scrape, 99th percentile.',
           read: () => readLoop(loop),

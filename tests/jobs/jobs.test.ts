@@ -211,6 +211,20 @@ describe('jobs', () => {
     await one.stop()
   })
 
+  it('P-50 the gauges tell jobs that wait, are late and were given up apart', async () => {
+    await add('waits', { run_at: new Date(stage.clock.now().getTime() + HOUR_MS) })
+    await add('given up')
+    await stage.rows(
+      `update graphile_worker._private_jobs set attempts = max_attempts where payload -> 'data' ->> 'text' = 'given up'`,
+    )
+    await add('nobody does this one')
+    const one = running([])
+    await one.start()
+    await eventually('the counts', async () => one.counts().failed === 1)
+    assert.deepEqual(one.counts(), { waiting: 1, late: 1, failed: 1 })
+    await one.stop()
+  })
+
   it('stopping waits for what runs and leaves the rest untouched: nothing is half done', async () => {
     let release = () => {}
     const gate = new Promise<void>((resolve) => {
