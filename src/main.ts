@@ -197,9 +197,9 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...customerRoutes(),
         ...webhookRoutes(setting),
         ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),
-        ...drawRoutes({ app, draws, directory }),
+        ...drawRoutes({ app, draws }),
         ...guessRoutes({ app, draws, guess: makeGuess({ app, draws }) }),
-        ...proofRoutes({ app, wheel, checkpoints, directory }),
+        ...proofRoutes({ app, wheel, checkpoints }),
         ...(config.is_demo ? shopRoutes(app, directory) : []),
       ],
       gauges: [

@@ -6,7 +6,6 @@ import { refuse } from '../errors.ts'
 import { LIST_QUERY } from '../http/resource.ts'
 import { type Route, route } from '../http/route.ts'
 import { makeAnywhere } from '../tenants/anywhere.ts'
-import type { Directory } from '../tenants/directory.ts'
 import { askRedraw, decideOnRedraw, forfeitPlace } from './draws.ts'
 import { readDraw, readList, readProof, readReplay, redrawView } from './read.ts'
 import type { Draws } from './service.ts'
@@ -129,11 +128,11 @@ export const drawShape = z
     },
   })
 
-export type DrawRouteDeps = { app: App; draws: Draws; directory: Directory }
+export type DrawRouteDeps = { app: App; draws: Draws }
 
-export function drawRoutes({ app, draws, directory }: DrawRouteDeps): Route[] {
+export function drawRoutes({ app, draws }: DrawRouteDeps): Route[] {
   const { games, entropy } = draws
-  const anywhere = makeAnywhere(directory)
+  const anywhere = makeAnywhere(app.database)
 
   return [
     route({
@@ -148,7 +147,8 @@ export function drawRoutes({ app, draws, directory }: DrawRouteDeps): Route[] {
       answer: drawShape,
       rate: { points: 300, duration_s: 60 },
       refusals: ['not_found'],
-      run: ({ params: { draw_id } }) => anywhere((actor) => app.run(actor, readDraw, { draw_id, games })),
+      run: ({ params: { draw_id } }) =>
+        anywhere({ event_id: draw_id }, (actor) => app.run(actor, readDraw, { draw_id, games })),
     }),
     route({
       method: 'get',
@@ -172,7 +172,9 @@ export function drawRoutes({ app, draws, directory }: DrawRouteDeps): Route[] {
       rate: { points: 300, duration_s: 60 },
       refusals: ['not_found', 'not_yet_revealed'],
       run: ({ params: { draw_id }, query: { limit, cursor } }) =>
-        anywhere((actor) => app.run(actor, readList, { draw_id, from: Number(cursor ?? 0), limit })),
+        anywhere({ event_id: draw_id }, (actor) =>
+          app.run(actor, readList, { draw_id, from: Number(cursor ?? 0), limit }),
+        ),
     }),
     route({
       method: 'get',
@@ -212,7 +214,7 @@ export function drawRoutes({ app, draws, directory }: DrawRouteDeps): Route[] {
       rate: { points: 300, duration_s: 60 },
       refusals: ['not_found', 'not_yet_revealed'],
       run: ({ params: { draw_id }, query: { entry }, actor }) =>
-        anywhere((system) => {
+        anywhere({ event_id: draw_id }, (system) => {
           const user_id = actor?.tenantId === system.tenantId ? actor.userId : null
           return app.run(system, readProof, { draw_id, entry, user_id })
         }),
@@ -239,7 +241,8 @@ export function drawRoutes({ app, draws, directory }: DrawRouteDeps): Route[] {
         }),
       rate: { points: 120, duration_s: 60 },
       refusals: ['not_found', 'not_yet_revealed'],
-      run: ({ params: { draw_id } }) => anywhere((actor) => app.run(actor, readReplay, { draw_id, games })),
+      run: ({ params: { draw_id } }) =>
+        anywhere({ event_id: draw_id }, (actor) => app.run(actor, readReplay, { draw_id, games })),
     }),
     route({
       method: 'post',

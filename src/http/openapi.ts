@@ -95,10 +95,10 @@ function operationOf(each: Route): ZodOpenApiOperationObject {
   }
 }
 
-/** `GET /api/v1/game-engines/{id}` is `get_game_engines_id`. */
-function operationId({ method, path }: Route): string {
+/** `GET /api/v1/game-engines/{id}` is `get_game_engines_id`; the page about something is not its document. */
+function operationId({ method, path, media }: Route): string {
   const words = path.replace('/api/v1', '').match(/[A-Za-z0-9]+/g) ?? []
-  return [method, ...words].join('_')
+  return [method, ...words, ...(media?.startsWith('text/html') ? ['page'] : [])].join('_')
 }
 
 function roleSentence({ roles }: Route): string {

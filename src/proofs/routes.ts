@@ -9,7 +9,6 @@ import type { Wheel } from '../games/wheel/wheel.ts'
 import { type Route, route } from '../http/route.ts'
 import { fitOf } from '../insight/statistics.ts'
 import { makeAnywhere } from '../tenants/anywhere.ts'
-import type { Directory } from '../tenants/directory.ts'
 import { type Checkpoints, originOf } from './checkpoints.ts'
 import { proveConsistency } from './log.ts'
 import { countUnrevealed, loadCommitment, loadLastCheckpoint, loadLog, loadSeedByCommit } from './store.ts'
@@ -44,10 +43,10 @@ export const examplePair = {
   next: { ...exampleCommitment, seq: 2 },
 }
 
-export type ProofRouteDeps = { app: App; wheel: Wheel; checkpoints: Checkpoints; directory: Directory }
+export type ProofRouteDeps = { app: App; wheel: Wheel; checkpoints: Checkpoints }
 
-export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDeps): Route[] {
-  const anywhere = makeAnywhere(directory)
+export function proofRoutes({ app, wheel, checkpoints }: ProofRouteDeps): Route[] {
+  const anywhere = makeAnywhere(app.database)
 
   return [
     route({
@@ -64,7 +63,7 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
       refusals: ['not_found', 'not_yet_revealed'],
       run: async ({ params }) => {
         const event_id = params.event_id
-        const text = await anywhere((actor) => app.run(actor, readTranscript, { event_id }))
+        const text = await anywhere({ event_id }, (actor) => app.run(actor, readTranscript, { event_id }))
         return JSON.parse(text) as unknown
       },
     }),
@@ -101,7 +100,7 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
         }),
       refusals: ['not_found'],
       run: ({ params }) =>
-        anywhere((actor) =>
+        anywhere({ commit_hash: params.hash }, (actor) =>
           app.run(
             actor,
             async (tx, commit_hash: string) => {
@@ -137,7 +136,9 @@ export function proofRoutes({ app, wheel, checkpoints, directory }: ProofRouteDe
       refusals: ['not_found', 'not_yet_revealed'],
       run: async ({ params }) =>
         JSON.parse(
-          await anywhere((actor) => app.run(actor, readPairReveal, { commit_hash: params.hash })),
+          await anywhere({ commit_hash: params.hash }, (actor) =>
+            app.run(actor, readPairReveal, { commit_hash: params.hash }),
+          ),
         ) as unknown,
     }),
     route({

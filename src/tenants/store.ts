@@ -22,6 +22,44 @@ export function loadDirectory(database: Database): Promise<TenantRow[]> {
   return database.query<TenantRow>('select * from tenant_directory()')
 }
 
+/** What a stranger may name: a chance event, or the hash of a commitment. */
+export type PublicId = { event_id: string } | { commit_hash: string }
+
+const EVENT_TABLES = ['spin_sessions', 'wheel_rounds', 'draws', 'mystery_results']
+
+const hasEvent = EVENT_TABLES.map(
+  (table) => `exists (select from ${table} x where x.tenant_id = t.id and x.id = $1::uuid)`,
+).join(' or ')
+
+/**
+ * The tenant that has this, whatever the number of tenants in one statement: keys begin with the tenant, so each is
+ * asked for by its index. Reads as livedraw_auditor, who may look across tenants and writes nothing.
+ */
+export async function findTenantOf(database: Database, id: PublicId): Promise<string | undefined> {
+  const [condition, value] =
+    'event_id' in id
+      ? [hasEvent, id.event_id]
+      : [
+          'exists (select from fair_commitments x where x.tenant_id = t.id and x.commit_hash = $1)',
+          id.commit_hash,
+        ]
+  const client = await database.connect()
+  try {
+    await client.query('begin read only; set local role livedraw_auditor')
+    const { rows } = await client.query<{ id: string }>({
+      name: 'event_id' in id ? 'tenant_of_event' : 'tenant_of_commitment',
+      text: `select t.id from tenants t where t.deleted_at is null and (${condition}) limit 1`,
+      values: [value],
+    })
+    return rows[0]?.id
+  } finally {
+    await client.query('rollback').then(
+      () => client.release(),
+      (error: Error) => client.release(error),
+    )
+  }
+}
+
 /** Who is blocked in the tenant of this transaction. */
 export function loadBlocked(tx: Tx): Promise<{ user_id: string; blocked_until: Date | null }[]> {
   return tx.rows('select user_id, blocked_until from blocked_users', [], 'load_blocked')

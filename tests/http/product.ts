@@ -57,9 +57,9 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...customerRoutes(),
         ...webhookRoutes({ allows_loopback: true }),
         ...wheelRoutes({ app, wheel, crowdOf: () => ({ players: 0, spectators: 0 }) }),
-        ...drawRoutes({ app, draws, directory }),
+        ...drawRoutes({ app, draws }),
         ...guessRoutes({ app, draws, guess: makeGuess({ app, draws }) }),
-        ...proofRoutes({ app, wheel, checkpoints, directory }),
+        ...proofRoutes({ app, wheel, checkpoints }),
         ...shopRoutes(app, directory),
       ]
     },
