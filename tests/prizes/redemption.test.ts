@@ -663,6 +663,51 @@ describe('redemption', function () {
     })
   })
 
+  describe('the record of an application', () => {
+    it('S2-09 is_claimed, order_id and claimed_at follow the application there and back, and cannot be written', async () => {
+      const play_id = await shop.open('zac')
+      const legacy = async () => {
+        const { is_claimed, order_id, claimed_at, applied_at, applied_to_order_id } = await shop.row(play_id)
+        assert.deepEqual([order_id, claimed_at], [applied_to_order_id, applied_at])
+        return [is_claimed, order_id]
+      }
+      assert.deepEqual(await legacy(), [false, null])
+      for (const claim of [{ is_claimed: true }, { claimed_at: '2030-01-01 00:00:00' }])
+        assert.equal((await shop.apply(play_id, { ...ORDER, order_id: 'zac-1', ...claim })).status, 400)
+      await use(play_id, 'zac-1')
+      assert.deepEqual(await legacy(), [true, 'zac-1'])
+      for (const sql of ['is_claimed = false', `order_id = 'x'`, 'claimed_at = now()'])
+        await assert.rejects(
+          shop.database.query(`update gamification_game_plays set ${sql} where id = ${play_id}`),
+          { code: '428C9' },
+          sql,
+        )
+      await rollback(play_id, 'zac-1')
+      assert.deepEqual(await legacy(), [false, null])
+    })
+
+    it('S2-10 a recomputation from the trace equals the stored amounts, and one changed figure is named', async () => {
+      const capped = { ...TEN_PERCENT, value: '33.33', max_discount_amount: '20.00' }
+      for (const [i, order_amount] of ['0.02', '9.99', '75.50', '60.01', '1000.00'].entries()) {
+        const play_id = await shop.open('zoe', capped)
+        await use(play_id, `zoe-${i}`, { order_amount })
+        const [stored] = await shop.database.query<any>(
+          'select discount_minor, final_minor, details from prize_applications where play_id = $1',
+          [play_id],
+        )
+        const { discount_amount, final_amount, faults } = recompute(stored.details)
+        assert.deepEqual(faults, [])
+        const text = (minor: number) => (minor / 100).toFixed(2)
+        assert.deepEqual(
+          [discount_amount, final_amount],
+          [text(stored.discount_minor), text(stored.final_minor)],
+        )
+        const spoiled = { ...stored.details, final_amount: '0.02' }
+        assert.deepEqual(recompute(spoiled).faults, ['final_amount'])
+      }
+    })
+  })
+
   describe('the database', () => {
     it('S2-03 even SQL does not give a prize back without taking its application back, nor twice', async () => {
       const play_id = await shop.open('yve')
