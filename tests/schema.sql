@@ -543,6 +543,7 @@ table game_alerts (row-level security, forced)
   CREATE INDEX game_alerts_by_time ON public.game_alerts USING btree (tenant_id, triggered_at DESC, id DESC)
   CREATE INDEX game_alerts_of_subject ON public.game_alerts USING btree (tenant_id, dedup_key, resolved_at)
   CREATE UNIQUE INDEX game_alerts_standing ON public.game_alerts USING btree (tenant_id, dedup_key) WHERE ((alert_status)::text <> 'resolved'::text)
+  CREATE TRIGGER alerts_are_told AFTER INSERT ON public.game_alerts REFERENCING NEW TABLE AS news FOR EACH STATEMENT EXECUTE FUNCTION tell_of_alerts()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select, update to livedraw_app
@@ -2655,6 +2656,24 @@ begin
        where h.tenant_id = app_tenant_id()
       returning to_jsonb(seqs), h.audit_seq - audit_count, h.audit_hash, h.log_size - log_count, h.log_hash;
   end if;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.tell_of_alerts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  datas jsonb[];
+  at timestamptz;
+begin
+  if not is_told('alert.raised') then return null; end if;
+  select array_agg(jsonb_build_object('alert_id', n.id, 'alert_name', n.alert_name, 'alert_type', n.alert_type,
+           'alert_severity', n.alert_severity, 'alert_message', n.alert_message, 'score', n.score,
+           'triggered_at', utc_text(n.triggered_at)) order by n.id), max(n.triggered_at)
+  into datas, at from news n;
+  if datas is not null then perform publish_events('alert.raised', datas, at); end if;
+  return null;
 end $function$
 
 

@@ -249,6 +249,8 @@ describe('alerts', () => {
       settings: { metric_name: 'refunds', comparison: 'above', threshold: '10' },
     }
     assert.equal((await post('alert-rules', rule)).status, 201)
+    const hook = await post('webhooks', { url: 'https://shop.example/', event_types: ['alert.raised'] })
+    assert.equal(hook.status, 201, hook.text)
     const metric = (metric_value: string) =>
       post('analytics/metrics', { metric_name: 'refunds', metric_value, metric_unit: 'count' })
     assert.equal((await metric('10')).status, 201)
@@ -267,6 +269,12 @@ describe('alerts', () => {
     const [again, ...others] = await alertsOf('metric')
     assert.deepEqual([others.length, again.seen_count], [0, 2])
     assert.notEqual(again.analytics_id, body.id)
+    const told = await shop.database.query<any>(`select data from outbox where event_type = 'alert.raised'`)
+    assert.deepEqual(
+      told.map(({ data }) => [data.alert_id, data.alert_type]),
+      [[again.id, 'metric']],
+      'a webhook is told once, however often it is seen',
+    )
   })
 
   it('S1-17 a tampered request changes nothing and raises one fraud event, however often it is sent', async () => {
