@@ -84,7 +84,7 @@ where (r.roll between w.range_start and w.range_end) is not true;
 select p.id, p.stock
 from gamification_prizes p
 join (select tenant_id, prize_id, count(*) as won
-      from (select tenant_id, prize_id from gamification_game_plays where is_winner
+      from (select tenant_id, prize_id from gamification_game_plays where is_winner and bundle_play_id is null
             union all select tenant_id, prize_id from mystery_results) w
       group by tenant_id, prize_id) g
   on g.tenant_id = p.tenant_id and g.prize_id = p.id
@@ -725,3 +725,19 @@ from prize_applications a
 left join ledger_transfers t on t.tenant_id = a.tenant_id and t.id = a.transfer_id
 where (a.transfer_id is not null) <> (a.details->'calculation'->'effect'->>'kind' = 'posting')
    or (a.transfer_id is not null and (t.obligation = format('prize:%s:%s', a.play_id, a.order_id)) is not true);
+
+-- @E7 A part of a bundle came out of a bundle that was opened, and of the same chance event.
+select p.tenant_id, p.id, p.bundle_play_id
+from gamification_game_plays p
+left join gamification_game_plays b on b.tenant_id = p.tenant_id and b.id = p.bundle_play_id
+where p.bundle_play_id is not null
+  and (b.prize_snapshot->>'type' = 'bundle' and b.unlocked_at is not null and b.event_id = p.event_id) is not true;
+
+-- @E7 An opened bundle left as many prizes as it held, a locked one none.
+select b.tenant_id, b.id, count(p.id) as parts
+from gamification_game_plays b
+left join gamification_game_plays p on p.tenant_id = b.tenant_id and p.bundle_play_id = b.id
+where b.prize_snapshot->>'type' = 'bundle'
+group by b.tenant_id, b.id, b.unlocked_at, b.prize_snapshot
+having count(p.id) <> case when b.unlocked_at is null then 0
+                           else (select sum((part->>'quantity')::int) from jsonb_array_elements(b.prize_snapshot->'parts') part) end;

@@ -499,6 +499,8 @@ function kindReasons({ type }: Prize): Reason[] {
   const takes_effect = takesEffect(type)
   if (takes_effect === 'won')
     return [reason('prize_type', 'This prize took effect when it was won.', { actual: type })]
+  if (type === 'bundle')
+    return [reason('prize_type', 'The parts of this bundle are prizes of their own.', { actual: type })]
   if (takes_effect === 'unlocked')
     return [reason('mystery_unresolved', 'The mystery of this prize is not resolved.', { actual: type })]
   return []

@@ -4,6 +4,9 @@ import type { Role, Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import { type MadeResource, resource } from '../http/resource.ts'
 import { type Conditions, conditionFaults, conditionFields } from './conditions.ts'
+import { type PrizeType, takesEffect } from './discount.ts'
+import { loadPrizes } from './grant-store.ts'
+import { type Part, snapshotOf } from './issue.ts'
 import { decimalsOf, definedAmountOf } from './money.ts'
 import { poolFaults, publishPool } from './mystery.ts'
 import { isPrizeInCampaign } from './social/grant-store.ts'
@@ -27,7 +30,11 @@ export const PRIZE_TYPES = [
   'product',
   'coins',
   'voucher',
+  'bundle',
 ] as const
+
+/** Parts of one bundle, and prizes that it comes to: an order takes no more together. */
+const PARTS_MAX = 10
 
 /** Tiers of rarity, the most common first (S2-60). */
 export const RARITIES = ['common', 'uncommon', 'rare', 'epic', 'legendary'] as const
@@ -68,6 +75,15 @@ const fields = {
       description:
         'Of a mystery: what it can turn out to be, by whole weights. Each change is a new version.',
     }),
+  parts: z
+    .array(z.strictObject({ prize_id: z.int().min(1), quantity: z.int().min(1).max(PARTS_MAX) }))
+    .max(PARTS_MAX)
+    .meta({
+      description: 'Of a bundle: prizes that opening it puts into the wallet, as they are defined now.',
+    }),
+  parts_apply: z
+    .enum(['all', 'each'])
+    .meta({ description: 'all: applying one part applies every part, or none; each: one by one.' }),
 }
 
 const example = {
@@ -106,6 +122,8 @@ export const prizeCreate = z
     is_transferable: fields.is_transferable.default(true),
     rarity: fields.rarity.default('common'),
     pool: fields.pool.default(null),
+    parts: fields.parts.default([]),
+    parts_apply: fields.parts_apply.default('each'),
   })
   .meta({ id: 'PrizeCreate', example })
 
@@ -142,6 +160,8 @@ const shape = z
       rarity: 'common',
       pool: null,
       pool_version: 0,
+      parts: [],
+      parts_apply: 'each',
       won_count: 0,
       version: 1,
       row_version: 1,
@@ -167,6 +187,26 @@ function refuseBadValue(type: string, value: string | null, currency: string): v
   const counts = ['loyalty_points', 'coins', 'spin_chance']
   if (counts.includes(type) && !(value !== null && WHOLE.test(value)))
     bad('This type needs a whole number above 0.')
+}
+
+/**
+ * Parts with their definitions as they are now. A bundle has some and nothing else has any; a part is used on an order,
+ * and its number is that of the bundle: stock of its own is not counted for it. Refuses invalid_input.
+ */
+async function partsOf(tx: Tx, type: string, given: readonly Omit<Part, 'snapshot'>[]): Promise<Part[]> {
+  const bad = (detail: string): never => refuse('invalid_input', { errors: [{ pointer: '/parts', detail }] })
+  if ((type === 'bundle') !== given.length > 0) bad('A bundle has parts, and nothing else has any.')
+  if (given.reduce((sum, { quantity }) => sum + quantity, 0) > PARTS_MAX)
+    bad(`A bundle comes to at most ${PARTS_MAX} prizes.`)
+  const ids = given.map(({ prize_id }) => prize_id)
+  if (new Set(ids).size < ids.length) bad('A prize stands twice; say its quantity.')
+  const found = new Map((await loadPrizes(tx, ids)).map((row) => [row.id, row]))
+  return given.map(({ prize_id, quantity }) => {
+    const row = found.get(prize_id) ?? bad(`There is no prize ${prize_id} to put in.`)
+    if (takesEffect(row.type as PrizeType) !== 'applied')
+      bad(`A part is used on an order, which a prize of type ${row.type} is not.`)
+    return { prize_id, quantity, snapshot: snapshotOf(row) }
+  })
 }
 
 /** `/api/v1/prizes`. */
@@ -197,9 +237,11 @@ export function prizeResource(): MadeResource {
         'rarity',
         'pool',
         'pool_version',
+        'parts',
+        'parts_apply',
         'version',
       ],
-      json: ['conditions', 'pool'],
+      json: ['conditions', 'pool', 'parts'],
       reads: ['won_count'],
       gone: 'deleted_at',
     },
@@ -218,6 +260,10 @@ export function prizeResource(): MadeResource {
         if (input.stock < won)
           refuse('invalid_input', { errors: [{ pointer: '/stock', detail: `${won} were won already.` }] })
       }
+      const parts =
+        input.parts !== undefined || input.type !== undefined
+          ? { parts: await partsOf(tx, type, input.parts ?? existing?.['parts'] ?? []) }
+          : {}
       const columns = Object.fromEntries(Object.entries(input).filter(([name]) => !(name in conditionFields)))
       const conditions: Record<string, unknown> = { ...existing?.['conditions'] }
       for (const name of CONDITIONS) {
@@ -231,7 +277,7 @@ export function prizeResource(): MadeResource {
       if (input.pool != null) errors.push(...(await poolFaults(tx, input.pool)))
       if (errors.length > 0) refuse('invalid_input', { errors })
       const pool_version = (existing?.['pool_version'] ?? 0) + (input.pool == null ? 0 : 1)
-      return { ...columns, conditions, pool_version, version: (existing?.['version'] ?? 0) + 1 }
+      return { ...columns, ...parts, conditions, pool_version, version: (existing?.['version'] ?? 0) + 1 }
     },
     async afterWrite(tx, row, _previous, input) {
       if (input.pool != null)
@@ -248,8 +294,13 @@ export function prizeResource(): MadeResource {
       if (await isPrizeInCampaign(tx, row['id']))
         refuse('in_use', { detail: 'A campaign still gives this prize; end it first.' })
     },
-    view({ conditions, ...row }) {
-      return { ...row, ...Object.fromEntries(CONDITIONS.map((name) => [name, conditions[name] ?? null])) }
+    view({ conditions, parts, ...row }) {
+      const shown = parts.map(({ prize_id, quantity }: Part) => ({ prize_id, quantity }))
+      return {
+        ...row,
+        parts: shown,
+        ...Object.fromEntries(CONDITIONS.map((name) => [name, conditions[name] ?? null])),
+      }
     },
   })
 }

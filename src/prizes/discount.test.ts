@@ -202,6 +202,7 @@ describe('discount: effects', () => {
   const facets = { currency: 'EUR', delivery_fee_minor: null, free_item: null }
   for (const [type, value, when, effect] of [
     ['mystery', 'random', 'unlocked', { kind: 'draw', pool: 'random' }],
+    ['bundle', null, 'unlocked', { kind: 'parts' }],
     ['cash', '5.00', 'won', { kind: 'posting', account: 'cash', unit: 'EUR', amount: 500n }],
     ['free_bet', '5.00', 'won', { kind: 'posting', account: 'free_bet', unit: 'EUR', amount: 500n }],
     [

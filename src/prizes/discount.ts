@@ -40,6 +40,8 @@ export type Effect =
   | { kind: 'fulfilment'; by: 'claim' | 'queue' | 'code' }
   /** A FAIR/1 draw from the prize's pool decides what it becomes. */
   | { kind: 'draw'; pool: string | null }
+  /** Its parts become prizes of their own. */
+  | { kind: 'parts' }
 
 type Facets = Pick<Order, 'currency' | 'delivery_fee_minor' | 'free_item'>
 type Kind = {
@@ -102,6 +104,7 @@ const KINDS: Record<PrizeType, Kind> = {
   product: fulfilment('won', 'claim'),
   digital: fulfilment('won', 'queue'),
   voucher: fulfilment('applied', 'code'),
+  bundle: { takes_effect: 'unlocked', effect: () => ({ kind: 'parts' }) },
 }
 
 /** When a prize of this type does what it does: when it is won, unlocked, or applied to an order (features N1). */
@@ -172,6 +175,7 @@ const effectSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('chances'), count: z.int().min(1) }),
   z.strictObject({ kind: z.literal('fulfilment'), by: z.enum(['claim', 'queue', 'code']) }),
   z.strictObject({ kind: z.literal('draw'), pool: z.string().nullable() }),
+  z.strictObject({ kind: z.literal('parts') }),
 ])
 
 /** Where a prize came among those of its order: what the ones before it took is part of the other discounts. */

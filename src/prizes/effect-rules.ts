@@ -51,6 +51,7 @@ export function consequenceOf(effect: Effect, user_id: string): Consequence {
     case 'order_discount':
     case 'free_delivery':
     case 'draw':
+    case 'parts':
       return NOTHING
   }
 }

@@ -9,6 +9,7 @@ import { inputHash, type Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import { withoutFractions } from '../http/strict-json.ts'
 import { newId } from '../ids.ts'
+import { withSiblings } from './bundle.ts'
 import { type Facts, factsOf, isInGrace, type OrderFacts, reasonView } from './conditions.ts'
 import { type AppliedDetails, appliedDetailsSchema } from './discount.ts'
 import { takeEffects } from './effects.ts'
@@ -24,7 +25,7 @@ import {
   loadStanding,
   lockOrder,
 } from './redemption-store.ts'
-import { type AppliedStep, type Placed, type Stacked, stack } from './stacking.ts'
+import { type AppliedStep, type Placed, PRIZES_SENT_MAX, type Stacked, stack } from './stacking.ts'
 import { loadPlays, lockPlays, type PlayRow, sayMove } from './store.ts'
 
 /** A request about an order. `customer_order_count` counts only from the tenant's service. */
@@ -42,9 +43,18 @@ export async function validatePrize(
   tx: Tx,
   { play_id, ...rest }: Omit<Trial, 'play_ids'> & { play_id: number },
 ) {
-  const { rows, stacked } = await tryAll(tx, { play_ids: [play_id], ...rest })
+  const { rows, facts, stacked, terms } = await tryAll(tx, { play_ids: [play_id], ...rest })
   const row = rows[0]!
-  const details = stacked.applied[0]?.discount.details
+  const { applied } = stacked
+  const details =
+    rows.length === 1
+      ? applied[0]?.discount.details
+      : wholeOf(
+          applied.map((step) => stepView(step.play_id, step.discount.details)),
+          stacked,
+          facts,
+          terms,
+        )
   const reasons = stacked.refused.flatMap((each) => each.reasons)
   return {
     success: true,
@@ -68,13 +78,15 @@ export async function validatePrizes(tx: Tx, input: Trial) {
   }
 }
 
-async function tryAll(tx: Tx, { play_ids, order_id: order_ref, at, order }: Trial) {
+async function tryAll(tx: Tx, { play_ids: given_ids, order_id: order_ref, at, order }: Trial) {
+  const play_ids = await wholeBundles(tx, given_ids, order_ref === null ? null : String(order_ref))
   const rows = asked(play_ids, await loadPlays(tx, play_ids, ownerOf(tx)))
   const terms = await readTerms(tx)
   const order_id = order_ref === null ? null : String(order_ref)
   const facts = await withTold(tx, readFacts(tx, order, order_id, terms), rows)
   const standing = order_id === null ? [] : await loadStanding(tx, order_id)
-  return { rows, facts, terms, stacked: tryOn(rows, facts, standing, at ?? tx.now, terms) }
+  const policy = policyFor(terms, given_ids, play_ids)
+  return { rows, facts, terms, stacked: tryOn(rows, facts, standing, at ?? tx.now, policy) }
 }
 
 /**
@@ -87,10 +99,15 @@ export async function applyPrize(
   tx: Tx,
   { play_id, ...rest }: Omit<Application, 'play_ids'> & { play_id: number },
 ) {
-  const { stacked, standing } = await redeem(tx, { play_ids: [play_id], ...rest })
+  const { facts, stacked, standing, terms } = await redeem(tx, { play_ids: [play_id], ...rest })
   refuseFor(stacked.refused.flatMap(({ reasons }) => reasons))
+  const placeOf = ({ details: { calculation } }: Standing) => calculation.stacking?.position ?? 1
+  standing.sort((a, b) => placeOf(a) - placeOf(b))
   const { applied_at, order_ref, details } = standing[0]!
-  return applyAnswer(applied_at, order_ref, details)
+  if (standing.length === 1) return applyAnswer(applied_at, order_ref, details)
+  const steps = standing.map((each) => stepView(each.play_id, each.details))
+  const whole = wholeOf(steps, stacked, facts, terms)
+  return applyAnswer(applied_at, order_ref, { ...details, ...whole!, application_type: 'bundle' })
 }
 
 /**
@@ -140,13 +157,14 @@ function auditRefused(
 /** An application that stands, with its trace as it reads from its row: a repetition has the same bytes. */
 type Standing = { play_id: number; applied_at: Date; order_ref: OrderRef; details: AppliedDetails }
 
-async function redeem(tx: Tx, { play_ids, order_id: order_ref, order }: Application) {
+async function redeem(tx: Tx, { play_ids: given_ids, order_id: order_ref, order }: Application) {
   const order_id = String(order_ref)
   const terms = await readTerms(tx)
   const stated = readFacts(tx, order, order_id, terms)
   // Of what the request states: the same request stays the same when the order system tells something newer.
   const facts_hash = inputHash(withoutFractions(stated))
   await lockOrder(tx, order_id)
+  const play_ids = await wholeBundles(tx, given_ids, order_id)
   await lockPlays(tx, play_ids, null)
   const rows = asked(play_ids, await loadPlays(tx, play_ids, null))
 
@@ -154,9 +172,30 @@ async function redeem(tx: Tx, { play_ids, order_id: order_ref, order }: Applicat
   for (const first of before) refuseOther(first, facts_hash)
   const fresh = rows.filter(({ id }) => before.every(({ play_id }) => play_id !== id))
   const facts = await withTold(tx, stated, fresh)
-  const stacked = tryOn(fresh, facts, await loadStanding(tx, order_id), tx.now, terms)
+  const policy = policyFor(terms, given_ids, play_ids)
+  const stacked = tryOn(fresh, facts, await loadStanding(tx, order_id), tx.now, policy)
   const made = await recordAll(tx, fresh, stacked.applied, { order_id, order_ref, facts_hash, ...terms })
   return { rows, facts, stacked, terms, standing: [...before.map(standingOf), ...made] }
+}
+
+/** The plays of a request with the bundles that go with them. Refuses invalid_input for more than an order takes. */
+async function wholeBundles(tx: Tx, given_ids: readonly number[], order_id: string | null) {
+  const play_ids = await withSiblings(tx, given_ids, order_id)
+  if (play_ids.length > PRIZES_SENT_MAX)
+    refuse('invalid_input', { detail: `With their bundles these are more than ${PRIZES_SENT_MAX} prizes.` })
+  return play_ids
+}
+
+/** A bundle that is applied as a whole goes on an order whole or not at all, and counts as one prize. */
+function policyFor(terms: Terms, given_ids: readonly number[], play_ids: readonly number[]): Terms {
+  const more = play_ids.length - given_ids.length
+  if (more === 0) return terms
+  const { stacking } = terms.policy
+  const prizes_per_order_max = stacking.prizes_per_order_max + more
+  return {
+    ...terms,
+    policy: { ...terms.policy, stacking: { ...stacking, mode: 'all_or_nothing', prizes_per_order_max } },
+  }
 }
 
 /** The obligation of a play and an order is met once: with other facts, or after it was taken back, it is another one. */
@@ -315,6 +354,13 @@ function sumOf(applied: readonly Step[], stacked: Stacked, { order_minor }: Fact
     discount_amount: amountText(total_minor, decimals),
     final_amount: stacked.final_minor === null ? null : amountText(stacked.final_minor, decimals),
   }
+}
+
+/** What the parts of a bundle take together; null when they do not apply. */
+function wholeOf(steps: readonly Step[], stacked: Stacked, facts: Facts, terms: Terms) {
+  if (steps.length === 0) return null
+  const { discount_amount, final_amount } = sumOf(steps, stacked, facts, terms)
+  return { discount_amount, final_amount: final_amount ?? steps.at(-1)!.amount_after }
 }
 
 /** Facts of a request; what the service knows about a customer is taken from the service only. */

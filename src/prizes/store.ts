@@ -8,7 +8,7 @@ import type { Tx } from '../db/tx.ts'
 export async function recountWins(tx: Tx, id: number): Promise<number> {
   const row = await tx.one<{ won_count: number }>(
     `update gamification_prizes
-     set won_count = (select count(*) from gamification_game_plays where prize_id = $1 and is_winner)
+     set won_count = (select count(*) from gamification_game_plays where prize_id = $1 and is_winner and bundle_play_id is null)
                    + (select count(*) from mystery_results where prize_id = $1)
      where id = $1 returning won_count`,
     [id],

@@ -4,6 +4,7 @@
  */
 import type { Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
+import { unpack } from './bundle.ts'
 import { storedCodes } from './codes.ts'
 import { whyNotOpen } from './conditions.ts'
 import { type Drawn, resolveMystery } from './mystery.ts'
@@ -89,6 +90,7 @@ export async function unlockPrize(tx: Tx, { play_id, client_entropy = '-', can_d
     old_values: { prize_status: 'locked' },
     new_values: { prize_status: 'unlocked', play_id: row.id, unlocked_at: unlocked_at.toISOString() },
   })
+  if (row.prize_snapshot!['type'] === 'bundle') await unpack(tx, row)
   return unlockAnswer(unlocked_at, snapshot)
 }
 

@@ -591,6 +591,16 @@ const PLANTS: Plant[] = [
     sql: `insert into referrals (tenant_id, id, user_id, referrer_id, campaign_id, created_at, updated_at) select tenant_id, gen_random_uuid(), 'gina', 'frank', campaign_id, now(), now() from referrals limit 1`,
   },
   {
+    check: 'E7',
+    says: 'A part of a bundle',
+    sql: `update gamification_game_plays set bundle_play_id = (select max(id) from gamification_game_plays) where ${one('gamification_game_plays', 'is_winner')}`,
+  },
+  {
+    check: 'E7',
+    says: 'An opened bundle left',
+    sql: `update gamification_game_plays set prize_snapshot = prize_snapshot || '{"type": "bundle", "parts": [{"quantity": 2}]}' where prize_status = 'applied'`,
+  },
+  {
     check: 'E6',
     says: 'A referral was awarded',
     sql: `update referrals set play_id = play_id + 1 where referral_status = 'awarded'`,

@@ -23,8 +23,11 @@ type Left = {
   paid_amount?: number
 }
 
+/** A bundle needs prizes to hold: bundles.test.ts. */
+type Single = Exclude<(typeof PRIZE_TYPES)[number], 'bundle'>
+
 /** Features N1: what is there when a prize of the type was won, and nothing was done with it yet. */
-const WON: Record<(typeof PRIZE_TYPES)[number], { value?: string; more?: object; left: Left }> = {
+const WON: Record<Single, { value?: string; more?: object; left: Left }> = {
   discount_percentage: { value: '10.00', left: { prize_status: 'locked', claim_status: 'unclaimed' } },
   discount_fixed: { value: '5.00', left: { prize_status: 'locked', claim_status: 'unclaimed' } },
   free_delivery: { left: { prize_status: 'locked', claim_status: 'unclaimed' } },
@@ -115,7 +118,7 @@ describe('effects of prizes', function () {
       [],
     )
 
-  for (const type of PRIZE_TYPES) {
+  for (const type of Object.keys(WON) as Single[]) {
     it(`S1-12 S0-02 a ${type} that is won leaves its row, a wallet item, and a ledger that sums to 0`, async () => {
       const { value, more, left } = WON[type]
       const user = `winner-of-${type}`

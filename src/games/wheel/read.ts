@@ -2,6 +2,7 @@
 import type { GameEvent, Tx } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
 import type { TrustLabel } from '../../fairness/commit.ts'
+import { RARITIES } from '../../prizes/definitions.ts'
 import { loadPrizes } from '../../prizes/grant-store.ts'
 import type { Hours } from '../../schedule.ts'
 import { eventOf } from '../lobby.ts'
@@ -141,6 +142,7 @@ export async function readOdds(tx: Tx, { game, versions }: { game: string; versi
     config_hash: version.config_hash,
     total_weight: version.odds.total,
     on_exhausted: version.config.spin.on_exhausted,
+    tiers: tiersOf(version.config.segments, (id) => definitions.get(id)?.rarity, version.odds.total),
     segments: version.config.segments.map((segment, i) => {
       const prize = segment.prize_id === null ? undefined : definitions.get(segment.prize_id)
       return {
@@ -152,9 +154,28 @@ export async function readOdds(tx: Tx, { game, versions }: { game: string; versi
         ...ranges[i]!,
         exhausted: views[i]!.exhausted,
         remaining: prize === undefined || prize.stock === null ? null : prize.stock - prize.won_count,
+        rarity: prize?.rarity ?? null,
       }
     }),
   }
+}
+
+/** What the odds of a wheel come to per rarity, the most common first and `none` last: together exactly 100 % (S2-60). */
+function tiersOf(
+  segments: readonly { prize_id: number | null; weight: number }[],
+  rarityOf: (prize_id: number) => string | undefined,
+  total: number,
+) {
+  const weights = new Map<string, number>()
+  for (const { prize_id, weight } of segments) {
+    const rarity = prize_id === null ? 'none' : (rarityOf(prize_id) ?? 'common')
+    weights.set(rarity, (weights.get(rarity) ?? 0) + weight)
+  }
+  return [...RARITIES, 'none'].flatMap((rarity) => {
+    const weight = weights.get(rarity)
+    if (weight === undefined) return []
+    return [{ rarity, weight, probability: `${weight}/${total}`, share: shareText(weight, total) }]
+  })
 }
 
 async function publishedVersion(tx: Tx, game: string, versions: Versions) {

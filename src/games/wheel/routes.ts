@@ -140,8 +140,19 @@ const oddsAnswer = z
         range_end: z.int(),
         exhausted: z.boolean(),
         remaining: z.int().nullable(),
+        rarity: z.string().nullable(),
       }),
     ),
+    tiers: z
+      .array(
+        z.strictObject({
+          rarity: z.string(),
+          weight: z.int(),
+          probability: z.string(),
+          share: z.string(),
+        }),
+      )
+      .meta({ description: 'The odds per rarity; `none` is no prize. Together 100 %.' }),
   })
   .meta({
     example: {
@@ -161,8 +172,10 @@ const oddsAnswer = z
           range_end: 0,
           exhausted: false,
           remaining: null,
+          rarity: 'common',
         },
       ],
+      tiers: [{ rarity: 'common', weight: 1, probability: '1/10', share: '10%' }],
     },
   })
 
