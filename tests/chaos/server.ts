@@ -36,6 +36,7 @@ export function makePlace() {
     PORT: '0',
     HOST: '127.0.0.1',
     LOG_LEVEL: 'error',
+    WEBHOOK_LOOPBACK: '1',
   }
 
   async function start(): Promise<Server> {
