@@ -92,6 +92,7 @@ export const ERRORS = {
     title: 'Nothing of this mystery is left; it can be opened when there is more.',
   },
   item_out_of_stock: { status: 409, title: 'There is none of this item left.' },
+  codes_exhausted: { status: 409, title: 'No code of the partner is left.' },
   fulfilment_cancelled: { status: 409, title: 'It will not be handed over any more.' },
   fulfilment_delivered: { status: 409, title: 'It was handed over already.' },
   prize_out_of_stock: { status: 409, title: 'Nothing of this prize is left.' },

@@ -56,6 +56,8 @@ import { expiryTask } from './prizes/expiry.ts'
 import { fulfilmentRoutes } from './prizes/fulfilment-routes.ts'
 import { makeMysteries } from './prizes/mysteries.ts'
 import { mysteryRoutes } from './prizes/mystery-routes.ts'
+import { resealCodes } from './prizes/partner-codes.ts'
+import { partnerRoutes } from './prizes/partner-routes.ts'
 import { walletRoutes } from './prizes/routes.ts'
 import { socialRoutes } from './prizes/social/routes.ts'
 import { socialTasks } from './prizes/social/tasks.ts'
@@ -192,6 +194,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...walletRoutes(app, mysteries),
         ...mysteryRoutes(mysteries),
         ...fulfilmentRoutes(),
+        ...partnerRoutes(),
         ...socialRoutes({ app, directory }),
         ...ledgerRoutes(),
         ...customerRoutes(),
@@ -337,7 +340,8 @@ async function reseal(
   log: Log,
 ): Promise<void> {
   for (const { id } of await directory.all()) {
-    const count = (await resealSeeds(app, id)) + (await resealWebhooks(app, id))
+    const count =
+      (await resealSeeds(app, id)) + (await resealWebhooks(app, id)) + (await resealCodes(app, id))
     if (count > 0) log.info({ tenant: id, count }, 'seeds and secrets sealed again with the first key')
   }
 }

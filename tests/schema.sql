@@ -842,6 +842,7 @@ table gamification_game_plays (row-level security, forced)
   CREATE UNIQUE INDEX idx_prize_code ON public.gamification_game_plays USING btree (tenant_id, prize_code) WHERE (prize_code IS NOT NULL)
   CREATE INDEX idx_user_prizes ON public.gamification_game_plays USING btree (tenant_id, user_id, is_winner, prize_status)
   CREATE INDEX plays_by_time ON public.gamification_game_plays USING brin (created_at) WITH (autosummarize='on')
+  CREATE INDEX plays_with_traces ON public.gamification_game_plays USING btree (tenant_id, created_at) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL))
   CREATE TRIGGER claims_follow AFTER UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN (((old.prize_status)::text IS DISTINCT FROM (new.prize_status)::text)) EXECUTE FUNCTION claim_follows()
   CREATE TRIGGER moves_reach_inbox AFTER UPDATE ON public.gamification_game_plays REFERENCING OLD TABLE AS before_rows NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION inbox_of_moves()
   CREATE TRIGGER plays_are_told AFTER INSERT ON public.gamification_game_plays REFERENCING NEW TABLE AS news FOR EACH STATEMENT EXECUTE FUNCTION tell_of_wins()
@@ -910,6 +911,10 @@ table gamification_prizes (row-level security, forced)
   parts_apply character varying(8) not null default 'each'::character varying
   pool jsonb
   pool_version integer not null default 0
+  takes_codes boolean not null default false
+  codes_low_at integer not null default 10
+  CHECK (((NOT takes_codes) OR (stock IS NOT NULL)))
+  CHECK (((codes_low_at >= 0) AND (codes_low_at <= 1000000)))
   CHECK (((expires_in_days >= 1) AND (expires_in_days <= 3650)))
   CHECK (((grace_hours >= 0) AND (grace_hours <= 24)))
   CHECK (((parts_apply)::text = ANY ((ARRAY['all'::character varying, 'each'::character varying])::text[])))
@@ -1159,6 +1164,36 @@ table outbox (row-level security, forced)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select to livedraw_app
   grant select to livedraw_auditor
+
+table partner_codes (row-level security, forced)
+  id bigint not null generated as identity
+  tenant_id uuid not null default app_tenant_id()
+  prize_id bigint not null
+  code_hash text not null
+  sealed_code text not null
+  play_id bigint
+  given_at timestamp with time zone
+  shown_at timestamp with time zone
+  uploaded_by character varying(128) not null
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((play_id IS NULL) = (given_at IS NULL)))
+  CHECK (((shown_at IS NULL) OR (given_at IS NOT NULL)))
+  CHECK ((length(code_hash) = 64))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  FOREIGN KEY (tenant_id, prize_id) REFERENCES gamification_prizes(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, code_hash)
+  CREATE INDEX partner_codes_free ON public.partner_codes USING btree (tenant_id, prize_id, id) WHERE (play_id IS NULL)
+  CREATE UNIQUE INDEX partner_codes_one_per_play ON public.partner_codes USING btree (tenant_id, play_id) WHERE (play_id IS NOT NULL)
+  CREATE TRIGGER partner_codes_stay BEFORE DELETE OR UPDATE ON public.partner_codes FOR EACH ROW EXECUTE FUNCTION partner_code_stays()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (sealed_code, play_id, given_at, shown_at, row_version, updated_at) to livedraw_app
 
 table prize_applications (row-level security, forced)
   id uuid not null
@@ -1598,6 +1633,25 @@ table spin_sessions (row-level security, forced)
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
 
+table stock_alerts (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  prize_id bigint not null
+  alert_type character varying(16) not null
+  left_count bigint not null
+  created_at timestamp with time zone not null
+  CHECK (((alert_type)::text = ANY ((ARRAY['codes_low'::character varying, 'codes_empty'::character varying])::text[])))
+  CHECK ((left_count >= 0))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, prize_id) REFERENCES gamification_prizes(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  CREATE INDEX stock_alerts_by_time ON public.stock_alerts USING btree (tenant_id, created_at)
+  CREATE TRIGGER stock_alerts_are_final BEFORE DELETE OR UPDATE ON public.stock_alerts FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
 table tenant_heads (row-level security, forced)
   tenant_id uuid not null default app_tenant_id()
   audit_seq bigint not null default 0
@@ -1610,6 +1664,21 @@ table tenant_heads (row-level security, forced)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
+
+table tenant_secrets (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  secret_name character varying(32) not null
+  sealed_secret text not null
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  row_version integer not null default 1
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, secret_name)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (sealed_secret, updated_at, row_version) to livedraw_app
 
 table tenants (row-level security, forced)
   id uuid not null
@@ -2417,6 +2486,18 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.partner_code_stays()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'DELETE' or (old.play_id is not null and (new.play_id, new.given_at) is distinct from (old.play_id, old.given_at)) then
+    raise exception 'a code that was given stays given' using errcode = '23514';
+  end if;
+  return new;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.prize_application_ends()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2833,6 +2914,8 @@ sequence item_stocks_id_seq
 sequence ledger_postings_id_seq
 
 sequence notifications_id_seq
+
+sequence partner_codes_id_seq
 
 sequence play_ids
   grant usage to livedraw_app

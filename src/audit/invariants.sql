@@ -741,3 +741,19 @@ where b.prize_snapshot->>'type' = 'bundle'
 group by b.tenant_id, b.id, b.unlocked_at, b.prize_snapshot
 having count(p.id) <> case when b.unlocked_at is null then 0
                            else (select sum((part->>'quantity')::int) from jsonb_array_elements(b.prize_snapshot->'parts') part) end;
+
+-- @P9 Each win of a prize of a partner has one code of that prize, and no code was given to anything else.
+select g.id as play_id, c.id as code
+from (select tenant_id, id, (prize_snapshot->>'id')::bigint as prize_id from gamification_game_plays
+      where prize_snapshot->>'takes_codes' = 'true') g
+full join (select tenant_id, id, play_id, prize_id from partner_codes where play_id is not null) c
+  on c.tenant_id = g.tenant_id and c.play_id = g.id
+where (g.prize_id = c.prize_id) is not true;
+
+-- @P10 As many wins of a prize of a partner are left as there are codes left.
+select p.id, p.stock, p.won_count, count(c.id) as left_count
+from gamification_prizes p
+left join partner_codes c on c.tenant_id = p.tenant_id and c.prize_id = p.id and c.play_id is null
+where p.takes_codes
+group by p.id, p.stock, p.won_count
+having p.stock - p.won_count <> count(c.id);

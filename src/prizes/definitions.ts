@@ -138,6 +138,7 @@ const shape = z
     id: z.int(),
     pool_version: z.int(),
     won_count: z.int(),
+    takes_codes: z.boolean().meta({ description: 'Each win takes a code of a partner.' }),
     version: z.int(),
     row_version: z.int(),
     created_at: z.string(),
@@ -163,6 +164,7 @@ const shape = z
       parts: [],
       parts_apply: 'each',
       won_count: 0,
+      takes_codes: false,
       version: 1,
       row_version: 1,
       created_at: '2026-11-20T12:00:00.000Z',
@@ -242,7 +244,7 @@ export function prizeResource(): MadeResource {
         'version',
       ],
       json: ['conditions', 'pool', 'parts'],
-      reads: ['won_count'],
+      reads: ['won_count', 'takes_codes'],
       gone: 'deleted_at',
     },
     roles: { read: [...STAFF, 'auditor'], create: ['operator'], update: ['operator'], remove: ['operator'] },
@@ -255,6 +257,15 @@ export function prizeResource(): MadeResource {
       const type = input.type ?? existing?.['type']
       const value = input.value === undefined ? (existing?.['value'] ?? null) : input.value
       refuseBadValue(type, value, currency)
+      if (
+        existing?.['takes_codes'] &&
+        (input.stock !== undefined || (input.type ?? type) !== existing['type'])
+      )
+        refuse('invalid_input', {
+          errors: [
+            { pointer: '/stock', detail: 'Its stock is the number of its codes, and it stays of its type.' },
+          ],
+        })
       if (existing !== undefined && typeof input.stock === 'number') {
         const won = existing['stock'] === null ? await recountWins(tx, existing['id']) : existing['won_count']
         if (input.stock < won)

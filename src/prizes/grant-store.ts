@@ -3,7 +3,7 @@ import type { Tx } from '../db/tx.ts'
 import type { PrizeRow } from './issue.ts'
 
 const PRIZE_COLUMNS = `id, name, description, type, value, display_value, prize_color, prize_image, conditions,
-  expires_in_days, never_expires, grace_hours, cost_minor, stock, won_count, version, is_transferable, rarity, parts, parts_apply, pool_version`
+  expires_in_days, never_expires, grace_hours, cost_minor, stock, won_count, version, is_transferable, rarity, parts, parts_apply, pool_version, takes_codes`
 
 /** Definitions that can be given out now. */
 export function loadPrizes(tx: Tx, ids: readonly number[]) {

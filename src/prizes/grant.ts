@@ -20,6 +20,7 @@ import {
   takePlayIds,
 } from './grant-store.ts'
 import { issueOf, type PrizeRow } from './issue.ts'
+import { takeCodes } from './partner-codes.ts'
 import { loadTerms } from './store.ts'
 
 /** More at once than any caller needs; a larger award is given in parts, each with its own key. */
@@ -77,8 +78,11 @@ export async function grantPrizes(tx: Tx, grants: readonly PrizeGrant[]): Promis
 
   await write(tx, plays, definitions, taken)
   await takeEffects(tx, uses)
+  await takeCodes(tx, plays.filter(({ prize_id }) => definitions.get(prize_id)!.takes_codes).map(codeWanted))
   return verdicts
 }
+
+const codeWanted = ({ id, prize_id }: PlayRecord) => ({ play_id: id, prize_id })
 
 function refused(code: 'not_found' | 'prize_out_of_stock', detail?: string): { refusal: Refusal } {
   return { refusal: new Refusal(code, detail === undefined ? {} : { detail }) }

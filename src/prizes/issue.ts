@@ -27,6 +27,8 @@ export type PrizeRow = {
   parts_apply: 'all' | 'each'
   /** Of a mystery: the version of its pool that it is drawn from. */
   pool_version: number
+  /** Each one that is given out takes a code of a partner. */
+  takes_codes: boolean
 }
 
 /** A part of a bundle: how often, and its definition as it was when the bundle was written. */
@@ -54,7 +56,8 @@ export function newPrizeCode(): string {
 
 /**
  * The prize as it is handed out at `now`; `effect` is what it does when it is won. What is paid or granted at once begins
- * unlocked, never expires and stays with its winner; everything else begins locked.
+ * unlocked, never expires and stays with its winner; everything else begins locked. A code of a partner stays with its
+ * winner too: whoever gave it away would know it still.
  */
 export function issueOf(prize: PrizeRow, effect: Effect | null, now: Date): Issue {
   const { prize_status, is_at_hand } = beginningOf(effect)
@@ -62,7 +65,10 @@ export function issueOf(prize: PrizeRow, effect: Effect | null, now: Date): Issu
     prize_id: prize.id,
     prize_code: newPrizeCode(),
     prize_status,
-    prize_snapshot: { ...snapshotOf(prize), ...(is_at_hand && { is_transferable: false }) },
+    prize_snapshot: {
+      ...snapshotOf(prize),
+      ...((is_at_hand || prize.takes_codes) && { is_transferable: false }),
+    },
     expires_at: is_at_hand ? null : expiryOf(prize, now),
     grace_hours: prize.grace_hours,
   }

@@ -27,6 +27,7 @@ import {
   poolConfigOf,
 } from './mystery-rules.ts'
 import { insertMystery, insertPool, loadPool, type PoolRow, showMystery, takeNonce } from './mystery-store.ts'
+import { takeCodes } from './partner-codes.ts'
 import { loadTerms } from './store.ts'
 
 /** A pool: of the mystery with this number, in this version, or in the one in force. */
@@ -141,7 +142,7 @@ export async function resolveMystery(
   const prize_id = config.segments[award_index]!.prize.id
   const drawn: Drawn = { event_id: id, ...ref }
   const { currency } = await loadTerms(tx)
-  const given = pool.snapshots[award_index]! as { type: string; value: string | null }
+  const given = pool.snapshots[award_index]! as { type: string; value: string | null; takes_codes?: boolean }
   const effect = effectWhenWon(given, currency)
   const { is_at_hand } = beginningOf(effect)
   const prize_snapshot = {
@@ -183,6 +184,7 @@ export async function resolveMystery(
       given_prize_id: prize_id,
     },
   })
+  if (given.takes_codes) await takeCodes(tx, [{ play_id: play.id, prize_id }])
   if (effect !== null) await takeEffect(tx, { play: { ...play, prize_snapshot }, effect, order_id: null })
   return prize_snapshot
 }

@@ -1,8 +1,9 @@
-/** Key rotation at rest: seeds that an older key sealed are sealed again with the first one (fair-1.md section 13). */
+/** Key rotation at rest: seeds and secrets that an older key sealed are sealed again with the first one (fair-1.md section 13). */
 import type { App } from '../app.ts'
 import type { Tx } from '../db/tx.ts'
 import { systemActor } from '../system.ts'
-import { loadStaleSeedsForUpdate, resealSeed } from './store.ts'
+import { loadStaleSecretsForUpdate, loadStaleSeedsForUpdate, resealSecret, resealSeed } from './store.ts'
+import { secretBound } from './tenant-secrets.ts'
 
 const PAGE = 200
 
@@ -21,6 +22,10 @@ async function resealPage(tx: Tx): Promise<number> {
   for (const row of rows) {
     const bound = { gameId: row.game_id, seedHash: row.seed_hash }
     await resealSeed(tx, row.id, tx.keys.seal(tx.keys.open(row.sealed_seed, bound), bound))
+  }
+  for (const { secret_name, sealed_secret } of await loadStaleSecretsForUpdate(tx, tx.keys.seedKid)) {
+    const bound = secretBound(secret_name)
+    await resealSecret(tx, secret_name, tx.keys.seal(tx.keys.open(sealed_secret, bound), bound))
   }
   return rows.length
 }

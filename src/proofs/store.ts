@@ -386,3 +386,36 @@ export function loadPairSpins(tx: Tx, seedId: string) {
     [seedId],
   )
 }
+
+export function loadTenantSecret(tx: Tx, secret_name: string) {
+  return tx.one<{ sealed_secret: string }>(
+    'select sealed_secret from tenant_secrets where secret_name = $1',
+    [secret_name],
+    'tenant_secret',
+  )
+}
+
+/** Does nothing where there is one. */
+export async function insertTenantSecret(tx: Tx, secret_name: string, sealed_secret: string): Promise<void> {
+  await tx.rows(
+    `insert into tenant_secrets (secret_name, sealed_secret, created_at, updated_at) values ($1, $2, $3, $3)
+     on conflict do nothing`,
+    [secret_name, sealed_secret, tx.now],
+  )
+}
+
+/** Secrets that are sealed with an older key than the first, locked. */
+export function loadStaleSecretsForUpdate(tx: Tx, kid: string) {
+  return tx.rows<{ secret_name: string; sealed_secret: string }>(
+    `select secret_name, sealed_secret from tenant_secrets
+     where split_part(sealed_secret, '.', 2) <> $1 order by secret_name for no key update`,
+    [kid],
+  )
+}
+
+export async function resealSecret(tx: Tx, secret_name: string, sealed_secret: string): Promise<void> {
+  await tx.rows(
+    'update tenant_secrets set sealed_secret = $2, updated_at = $3, row_version = row_version + 1 where secret_name = $1',
+    [secret_name, sealed_secret, tx.now],
+  )
+}

@@ -476,6 +476,21 @@ const PLANTS: Plant[] = [
   { check: 'P6', says: 'As many items', sql: 'update item_stocks set reserved_count = reserved_count + 1' },
   { check: 'P6', says: 'As many items', sql: 'delete from fulfilments where item_stock_id is not null' },
   {
+    check: 'P9',
+    says: 'Each win of a prize of a partner',
+    sql: 'update partner_codes set play_id = null, given_at = null',
+  },
+  {
+    check: 'P9',
+    says: 'Each win of a prize of a partner',
+    sql: `update partner_codes set play_id = 1 where play_id is null`,
+  },
+  {
+    check: 'P10',
+    says: 'As many wins',
+    sql: 'delete from partner_codes where play_id is null',
+  },
+  {
     check: 'P7',
     says: 'An application that paid',
     sql: `update prize_applications set transfer_id = null where transfer_id is not null`,

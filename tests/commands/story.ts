@@ -15,6 +15,7 @@ import { itemStockResource } from '../../src/prizes/fulfilment-resources.ts'
 import { grantPrizes } from '../../src/prizes/grant.ts'
 import { holdPrize } from '../../src/prizes/hold.ts'
 import { makeMysteries } from '../../src/prizes/mysteries.ts'
+import { uploadCodes } from '../../src/prizes/partner-codes.ts'
 import { changePolicy, POLICY_DEFAULT } from '../../src/prizes/policy.ts'
 import { applyPrize } from '../../src/prizes/redemption.ts'
 import { rollbackPrize } from '../../src/prizes/rollback.ts'
@@ -262,6 +263,9 @@ async function giveAwards(
   await app.run(service, applyPrize, { play_id: soup, order_id: 'order-soup', order: {} })
   const points = await open((await define('loyalty_points', { value: '100' })).id)
   await app.run(service, applyPrize, { play_id: points, order_id: 'order-points', order: {} })
+  const ticket = await define('voucher')
+  await app.run(boss, uploadCodes, { prize_id: ticket.id, codes: ['CINEMA-1', 'CINEMA-2'] })
+  await give(ticket.id)
   const [one, two] = [
     await define('discount_fixed', { value: '1.00' }),
     await define('discount_fixed', { value: '2.00' }),

@@ -17,6 +17,7 @@ import { prizeResource } from '../../src/prizes/definitions.ts'
 import { fulfilmentRoutes } from '../../src/prizes/fulfilment-routes.ts'
 import { makeMysteries } from '../../src/prizes/mysteries.ts'
 import { mysteryRoutes } from '../../src/prizes/mystery-routes.ts'
+import { partnerRoutes } from '../../src/prizes/partner-routes.ts'
 import { walletRoutes } from '../../src/prizes/routes.ts'
 import { socialRoutes } from '../../src/prizes/social/routes.ts'
 import { type Checkpoints, makeCheckpoints } from '../../src/proofs/checkpoints.ts'
@@ -52,6 +53,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...walletRoutes(app, mysteries),
         ...mysteryRoutes(mysteries),
         ...fulfilmentRoutes(),
+        ...partnerRoutes(),
         ...socialRoutes({ app, directory }),
         ...ledgerRoutes(),
         ...customerRoutes(),

@@ -16,6 +16,7 @@ import { takeEffects, type Use } from '../../prizes/effects.ts'
 import { StockSet } from '../../prizes/grant.ts'
 import { loadLimitedPrizesForUpdate, loadPrizes, takePlayIds } from '../../prizes/grant-store.ts'
 import { issueOf, type PrizeRow } from '../../prizes/issue.ts'
+import { takeCodes } from '../../prizes/partner-codes.ts'
 import type { PairKeys } from '../../proofs/pair-keys.ts'
 import { loadCheckpointed } from '../../proofs/store.ts'
 import { dayStart } from '../../schedule.ts'
@@ -310,6 +311,7 @@ async function decideAndRecord(
   const gained = new Map<string, number>()
   const unlimited = new Set<number>()
   const uses: Use[] = []
+  const codes: { play_id: number; prize_id: number }[] = []
   if (memory.playIds.length < spins.length) memory.playIds.push(...(await takePlayIds(tx, PLAY_ID_BLOCK)))
 
   for (const spin of spins) {
@@ -330,6 +332,7 @@ async function decideAndRecord(
     add(spent.seeds, spin.seed.id, 1)
     add(spent.grants, spin.grant.id, 1)
     if (prize !== undefined) {
+      if (prize.takes_codes) codes.push({ play_id: record.play_id, prize_id: prize.id })
       // Only a limited stock is counted: an unlimited prize must not become a row that all spins wait for.
       if (prize.stock !== null) add(spent.prizes, prize.id, 1)
       else unlimited.add(prize.id)
@@ -362,6 +365,7 @@ async function decideAndRecord(
     }),
   )
   if (uses.length > 0) await takeEffects(tx, uses)
+  if (codes.length > 0) await takeCodes(tx, codes)
   prizes.tellExhausted(tx)
 }
 
