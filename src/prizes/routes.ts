@@ -9,7 +9,7 @@ import { makeCodeMisses } from './code-misses.ts'
 import type { Mysteries } from './mysteries.ts'
 import { redemptionRoutes } from './redemption-routes.ts'
 import { play, reason, TIME } from './schemas.ts'
-import { countMyPrizes, findByCode, readMyPrizes, STATUS_FILTERS } from './wallet.ts'
+import { countMyPrizes, findByCode, makePrizeLists, STATUS_FILTERS } from './wallet.ts'
 
 const TAGS = ['Prize wallet']
 const PATH = '/api/v1/gamification'
@@ -123,6 +123,7 @@ const whole = (max: number) =>
 /** `/api/v1/gamification/…`. */
 export function walletRoutes(app: App, mysteries: Mysteries): Route[] {
   const misses = makeCodeMisses()
+  const lists = makePrizeLists(app)
   return [
     route({
       method: 'get',
@@ -137,8 +138,8 @@ export function walletRoutes(app: App, mysteries: Mysteries): Route[] {
         per_page: whole(PER_PAGE_MAX).meta({ example: '10', description: 'Default 10.' }),
       }),
       answer: list,
-      run: ({ run, query }) =>
-        run(readMyPrizes, {
+      run: ({ actor, query }) =>
+        lists(actor, {
           status: query.status ?? 'all',
           page: Number(query.page ?? 1),
           per_page: Number(query.per_page ?? 10),

@@ -95,22 +95,28 @@ export const PLAY = `p.id, p.uuid, p.user_id, g.game_name, g.game_type, p.is_win
 const STATUS_NOW = `case when p.prize_status in ('locked', 'unlocked') and p.expires_at + make_interval(hours => p.grace_hours) < $2
   then 'expired' else p.prize_status end`
 
-/** A page of a user's prizes, newest first. `status` null is every one. */
-export function loadPrizePage(
-  tx: Tx,
-  {
-    user_id,
-    status,
-    limit,
-    offset,
-  }: { user_id: string; status: string | null; limit: number; offset: number },
-) {
-  return tx.rows<PlayRow>(
-    `select ${PLAY} from gamification_game_plays p join gamification_games g on g.id = p.game_id
-     where p.user_id = $1 and p.is_winner and ($3::text is null or ${STATUS_NOW} = $3)
-     order by p.created_at desc, p.id desc limit $4 offset $5`,
-    [user_id, tx.now, status, limit, offset],
-    'load_prize_page',
+/** Which prizes of a user: `status` null is every one. */
+export type PageRequest = { user_id: string; status: string | null; limit: number; offset: number }
+
+/** Pages of users' prizes, newest first. `request` is the place of the request in the list, from 1. */
+export function loadPrizePages(tx: Tx, requests: readonly PageRequest[]) {
+  return tx.rows<PlayRow & { request: number }>(
+    `select r.request::int, page.*
+     from unnest($1::text[], $3::text[], $4::int[], $5::int[]) with ordinality as r(user_id, status, page_limit, page_offset, request)
+     cross join lateral (
+       select ${PLAY} from gamification_game_plays p join gamification_games g on g.id = p.game_id
+       where p.user_id = r.user_id and p.is_winner and (r.status is null or ${STATUS_NOW} = r.status)
+       order by p.created_at desc, p.id desc limit r.page_limit offset r.page_offset
+     ) page
+     order by r.request, page.created_at desc, page.id desc`,
+    [
+      requests.map(({ user_id }) => user_id),
+      tx.now,
+      requests.map(({ status }) => status),
+      requests.map(({ limit }) => limit),
+      requests.map(({ offset }) => offset),
+    ],
+    'load_prize_pages',
   )
 }
 
@@ -125,13 +131,27 @@ export type PrizeCounts = {
   changes_at: Date | null
 }
 
+/** Of whoever has no row: nothing was won yet. */
+const NO_PRIZES: PrizeCounts = {
+  version: 0,
+  unread: 0,
+  locked: 0,
+  unlocked: 0,
+  applied: 0,
+  expired: 0,
+  changes_at: null,
+}
+
 /**
- * How many prizes of each status a user has, from the row that the triggers of migrations/0009_insight.sql keep. Only
+ * How many prizes of each status these users have, from the rows that the triggers of migrations/0009_insight.sql keep. Only
  * when a deadline has passed and the sweep has not been there yet are the live ones looked at.
  */
-export async function loadPrizeCounts(tx: Tx, user_id: string): Promise<PrizeCounts> {
-  const row = await tx.one<PrizeCounts>(
-    `select h.version, h.unread_count as unread, h.locked_count - o.locked as locked, h.unlocked_count - o.unlocked as unlocked,
+export async function loadPrizeCountsOf(
+  tx: Tx,
+  user_ids: readonly string[],
+): Promise<(user_id: string) => PrizeCounts> {
+  const rows = await tx.rows<PrizeCounts & { user_id: string }>(
+    `select h.user_id, h.version, h.unread_count as unread, h.locked_count - o.locked as locked, h.unlocked_count - o.unlocked as unlocked,
             h.applied_count as applied, h.expired_count + o.locked + o.unlocked as expired,
             case when h.next_deadline < $2 then o.next_deadline else h.next_deadline end as changes_at
      from inbox_heads h
@@ -141,13 +161,19 @@ export async function loadPrizeCounts(tx: Tx, user_id: string): Promise<PrizeCou
               min(deadline) filter (where deadline >= $2) as next_deadline
        from (select p.prize_status, p.expires_at + make_interval(hours => p.grace_hours) as deadline
              from gamification_game_plays p
-             where h.next_deadline < $2 and p.user_id = $1 and p.is_winner and p.prize_status in ('locked', 'unlocked')) live
+             where h.next_deadline < $2 and p.user_id = h.user_id and p.is_winner and p.prize_status in ('locked', 'unlocked')) live
      ) o
-     where h.user_id = $1`,
-    [user_id, tx.now],
+     where h.user_id = any($1)`,
+    [user_ids, tx.now],
     'load_prize_counts',
   )
-  return row ?? { version: 0, unread: 0, locked: 0, unlocked: 0, applied: 0, expired: 0, changes_at: null }
+  const counts = new Map(rows.map(({ user_id, ...row }) => [user_id, row]))
+  return (user_id) => counts.get(user_id) ?? NO_PRIZES
+}
+
+/** The same for one. */
+export async function loadPrizeCounts(tx: Tx, user_id: string): Promise<PrizeCounts> {
+  return (await loadPrizeCountsOf(tx, [user_id]))(user_id)
 }
 
 /** The prizes of a user that moved last, newest move first. */

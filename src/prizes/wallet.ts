@@ -2,8 +2,11 @@
  * The wallet as its owner has it: what was won, looked at and opened. A prize moves by the table of
  * migrations/0005_wallet.sql; what it does on orders is in redemption.ts.
  */
-import type { Tx } from '../db/tx.ts'
+import type { App } from '../app.ts'
+import { makeBatcher } from '../db/batch.ts'
+import { type Actor, type Tx, together } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
+import { systemActor } from '../system.ts'
 import { unpack } from './bundle.ts'
 import { storedCodes } from './codes.ts'
 import { whyNotOpen } from './conditions.ts'
@@ -13,7 +16,8 @@ import {
   loadMovedPrizes,
   loadPlayByCode,
   loadPrizeCounts,
-  loadPrizePage,
+  loadPrizeCountsOf,
+  loadPrizePages,
   loadTerms,
   type PlayRow,
   sayMove,
@@ -24,26 +28,57 @@ import {
 export const STATUS_FILTERS = ['all', 'locked', 'unlocked', 'applied', 'used', 'expired'] as const
 export type StatusFilter = (typeof STATUS_FILTERS)[number]
 
-/** A page of the actor's prizes as seeds/002 shows it, newest first. */
-export async function readMyPrizes(
-  tx: Tx,
-  { status: asked, page, per_page }: { status: StatusFilter; page: number; per_page: number },
-) {
-  const status = asked === 'all' ? null : asked === 'used' ? 'applied' : asked
-  const user_id = tx.actor.userId
-  const terms = await loadTerms(tx)
-  const { locked, unlocked, applied, expired } = await loadPrizeCounts(tx, user_id)
-  const counts = { locked, unlocked, applied, expired }
-  const total_items = status === null ? locked + unlocked + applied + expired : counts[status]
-  const rows = await loadPrizePage(tx, { user_id, status, limit: per_page, offset: (page - 1) * per_page })
-  return {
-    data: rows.map((row) => prizeView(row, tx.now, terms)),
-    pagination: {
-      current_page: page,
-      total_pages: Math.max(1, Math.ceil(total_items / per_page)),
-      total_items,
+/** What somebody asks of the own list. `page` counts from 1. */
+export type ListRequest = { user_id: string; status: StatusFilter; page: number; per_page: number }
+
+/** Pages of prizes as seeds/002 shows them, newest first: one per request, by two statements for all of them. */
+export async function readPrizeLists(tx: Tx, asked: readonly ListRequest[]) {
+  const requests = asked.map(({ user_id, status, page, per_page }) => ({
+    user_id,
+    status: status === 'all' ? null : status === 'used' ? ('applied' as const) : status,
+    limit: per_page,
+    offset: (page - 1) * per_page,
+  }))
+  const [terms, counts, rows] = await together(
+    loadTerms(tx),
+    loadPrizeCountsOf(tx, [...new Set(asked.map(({ user_id }) => user_id))]),
+    loadPrizePages(tx, requests),
+  )
+  const pages = Map.groupBy(rows, ({ request }) => request)
+  return requests.map(({ user_id, status, limit, offset }, i) => {
+    const { locked, unlocked, applied, expired } = counts(user_id)
+    const total_items =
+      status === null ? locked + unlocked + applied + expired : { locked, unlocked, applied, expired }[status]
+    return {
+      data: (pages.get(i + 1) ?? []).map((row) => prizeView(row, tx.now, terms)),
+      pagination: {
+        current_page: offset / limit + 1,
+        total_pages: Math.max(1, Math.ceil(total_items / limit)),
+        total_items,
+      },
+    }
+  })
+}
+
+export type PrizeList = Awaited<ReturnType<typeof readPrizeLists>>[number]
+
+/** A page of the actor's prizes: a batch of one. */
+export async function readMyPrizes(tx: Tx, request: Omit<ListRequest, 'user_id'>): Promise<PrizeList> {
+  return (await readPrizeLists(tx, [{ user_id: tx.actor.userId, ...request }]))[0]!
+}
+
+/** Lists that are asked for at the same time are read together: one transaction for all that wait. */
+export function makePrizeLists(
+  app: App,
+): (actor: Actor, request: Omit<ListRequest, 'user_id'>) => Promise<PrizeList> {
+  const batcher = makeBatcher<ListRequest, PrizeList>({
+    run: async (tenantId, items) => {
+      const lists = await app.run(systemActor(tenantId), readPrizeLists, items)
+      return lists.map((answer) => ({ answer }))
     },
-  }
+  })
+  return ({ tenantId, userId: user_id }, request) =>
+    batcher.submit(tenantId, user_id, { user_id, ...request })
 }
 
 /** How many prizes the actor has, of each status and all together: what the tabs of a wallet show (S2-46, S2-48). */
