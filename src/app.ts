@@ -3,15 +3,12 @@
  * (pool, clock, keys) is built in main.ts.
  */
 import type { Clock } from './clock.ts'
+import { type Once, type OnceKey, onceAll } from './db/once.ts'
 import type { Database } from './db/pool.ts'
 import { type Actor, type GameEvent, inputHash, makeRunner, type UseCase } from './db/tx.ts'
-import { refuse } from './errors.ts'
 import type { FairKeys } from './proofs/keys.ts'
 
-/** A request's claim to be done once: kept per tenant, principal and endpoint. */
-export type OnceKey = { endpoint: string; key: string; status: number }
-
-export type Once = { status: number; body: string; replayed: boolean }
+export type { Once, OnceKey } from './db/once.ts'
 
 export type Follower = (events: readonly GameEvent[]) => void
 
@@ -91,30 +88,10 @@ export function makeApp({ database, clock, keys, report }: AppOptions): App {
       runner.run(
         actor,
         async (tx, given: typeof input): Promise<Once> => {
-          const request_hash = inputHash(given)
-          const values = [actor.userId, key.endpoint, key.key]
-          const locked = await tx.one<{ locked: boolean }>(
-            `select pg_try_advisory_xact_lock(hashtextextended(concat_ws(E'\\n', app_tenant_id(), $1::text, $2::text, $3::text), 0)) as locked`,
-            values,
-          )
-          if (!locked!.locked) refuse('idempotency_in_progress', { retry_after_s: 1 })
-
-          const first = await tx.one<{ request_hash: string; status: number; answer: string }>(
-            'select request_hash, status, answer from idempotency_keys where principal = $1 and endpoint = $2 and key = $3',
-            values,
-          )
-          if (first !== undefined) {
-            if (first.request_hash !== request_hash) refuse('idempotency_key_reused')
-            return { status: first.status, body: first.answer, replayed: true }
-          }
-
-          const body = JSON.stringify((await useCase(tx, given)) ?? null)
-          await tx.rows(
-            `insert into idempotency_keys (principal, endpoint, key, state, request_hash, status, answer, created_at)
-           values ($1, $2, $3, 'done', $4, $5, $6, $7)`,
-            [...values, request_hash, key.status, body, tx.now],
-          )
-          return { status: key.status, body, replayed: false }
+          const claim = { ...key, principal: actor.userId, request_hash: inputHash(given) }
+          const [verdict] = await onceAll(tx, [claim], async () => [{ answer: await useCase(tx, given) }])
+          if ('refusal' in verdict!) throw verdict.refusal
+          return verdict!.answer
         },
         input,
       ),

@@ -1,7 +1,7 @@
 /** Facts about customers that the order system tells beforehand, so that no request has to repeat them (S2-35, S2-36). */
 import type { Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
-import { loadFacts, putFacts } from './store.ts'
+import { loadFacts, loadFactsOf, putFacts } from './store.ts'
 
 export type FactsInput = { user_id: string; order_count: number; source_version: number }
 
@@ -26,7 +26,7 @@ export async function readFacts(tx: Tx, { user_id }: { user_id: string }) {
   return (await loadFacts(tx, user_id)) ?? refuse('not_found')
 }
 
-/** How many orders a customer has completed, as far as the order system told; null when it did not. */
-export async function toldOrderCount(tx: Tx, user_id: string): Promise<number | null> {
-  return (await loadFacts(tx, user_id))?.order_count ?? null
+/** How many orders these customers have completed, of those that the order system told of. */
+export async function toldOrderCounts(tx: Tx, user_ids: readonly string[]): Promise<Map<string, number>> {
+  return new Map((await loadFactsOf(tx, user_ids)).map((row) => [row.user_id, row.order_count]))
 }

@@ -29,10 +29,15 @@ export function putFacts(
   )
 }
 
-export function loadFacts(tx: Tx, user_id: string) {
-  return tx.one<FactsRow>(
-    `select ${FACTS} from customer_facts where user_id = $1`,
-    [user_id],
+/** What is known of these customers; of some perhaps nothing. */
+export function loadFactsOf(tx: Tx, user_ids: readonly string[]) {
+  return tx.rows<FactsRow>(
+    `select ${FACTS} from customer_facts where user_id = any($1)`,
+    [user_ids],
     'load_customer_facts',
   )
+}
+
+export async function loadFacts(tx: Tx, user_id: string): Promise<FactsRow | undefined> {
+  return (await loadFactsOf(tx, [user_id]))[0]
 }

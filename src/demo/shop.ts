@@ -106,7 +106,7 @@ export async function placeOrder(tx: Tx, { user_id, order_id }: { user_id: strin
 
   const play = (await loadPlay(tx, play_id, user_id)) ?? refuse('not_found')
   await applyPrize(tx, { play_id, order_id: id, order: await factsOf(tx, play, user_id, order, order) })
-  const [application] = await loadApplications(tx, [play_id], id)
+  const [application] = await loadApplications(tx, [play_id], [id])
   const applied_details = appliedDetailsSchema.parse(application!.details)
   const is_delivery_free = applied_details.calculation.effect.kind === 'free_delivery'
   const placed = await recordPlaced(tx, {

@@ -5,7 +5,8 @@
 import express, { type Request, type Response, Router } from 'express'
 import { z } from 'zod'
 import type { App } from '../app.ts'
-import type { Actor, Role, UseCase } from '../db/tx.ts'
+import type { Claim, Once } from '../db/once.ts'
+import { type Actor, inputHash, type Role, type UseCase } from '../db/tx.ts'
 import { type ErrorCode, publicError, refuse } from '../errors.ts'
 import type { Auth, Identity } from './auth.ts'
 import { NO_TENANT_ID } from './auth.ts'
@@ -34,6 +35,11 @@ export type Context<P = any, Q = any, B = any, A extends Access = any> = {
    * first. The answer is what JSON keeps of it: dates are text. `as` acts in another tenant (platform routes).
    */
   run<I, O>(useCase: UseCase<I, O>, input: I, as?: Actor): Promise<O>
+  /**
+   * The same by a batch that runs many requests in one transaction and keeps their keys itself (db/once.ts); on routes
+   * that require a key.
+   */
+  runIn<I, O>(batch: (actor: Actor, input: I, claim: Claim) => Promise<Once>, input: I): Promise<O>
   /** The Idempotency-Key, on routes that take one. */
   key: string | undefined
   /** The versions that If-Match names, on routes that take it. */
@@ -215,11 +221,28 @@ async function contextOf(
   async function run<I, O>(useCase: UseCase<I, O>, input: I, as: Actor | undefined = actor): Promise<O> {
     if (as === undefined) refuse('unauthorized')
     if (key === undefined) return doors.app.run(as, useCase, input)
-    // The request is what the key is held against, not the input: a clock or an id in the input changes.
-    const asked = withoutFractions({ params: params ?? null, query, body: body.given ?? null })
-    const endpoint = `${request.method} ${each.path}`
-    const status = statusOf(each)
-    const done = await doors.app.once(as, (tx) => useCase(tx, input), asked, { endpoint, key, status })
+    return answered(await doors.app.once(as, (tx) => useCase(tx, input), asked(), onceKey(key)))
+  }
+
+  async function runIn<I, O>(
+    batch: (actor: Actor, input: I, claim: Claim) => Promise<Once>,
+    input: I,
+  ): Promise<O> {
+    if (actor === undefined) refuse('unauthorized')
+    if (key === undefined) refuse('idempotency_key_required')
+    const claim = { ...onceKey(key), principal: actor.userId, request_hash: inputHash(asked()) }
+    return answered(await batch(actor, input, claim))
+  }
+
+  // The request is what the key is held against, not the input: a clock or an id in the input changes.
+  const asked = () => withoutFractions({ params: params ?? null, query, body: body.given ?? null })
+  const onceKey = (given: string) => ({
+    endpoint: `${request.method} ${each.path}`,
+    key: given,
+    status: statusOf(each),
+  })
+
+  function answered(done: Once): any {
     const answer = JSON.parse(done.body)
     if (typeof answer === 'object' && answer !== null) texts.set(answer, done.body)
     if (done.replayed) response.setHeader('Idempotency-Replayed', 'true')
@@ -236,6 +259,7 @@ async function contextOf(
     ip,
     request_id,
     run,
+    runIn,
     if_match: each.if_match ? versionsOf(request) : undefined,
     async visitor(tenant_code) {
       if (actor) return actor

@@ -23,16 +23,24 @@ export async function insertParts(tx: Tx, bundle_id: number, parts: readonly Par
   )
 }
 
-/** Other parts of the bundles of these plays that are applied as a whole: those that are open, or on this order. */
-export function loadSiblings(tx: Tx, play_ids: readonly number[], order_id: string | null) {
-  return tx.rows<{ of: number; id: number }>(
-    `select p.id as of, s.id
-     from gamification_game_plays p
+/** Other parts of the bundles of these plays that are applied as a whole: those that are open, or on the order of the request. */
+export function loadSiblings(
+  tx: Tx,
+  pairs: readonly { request: number; play_id: number; order_id: string | null }[],
+) {
+  return tx.rows<{ request: number; of: number; id: number }>(
+    `select r.request, p.id as of, s.id
+     from unnest($1::int[], $2::bigint[], $3::text[]) as r(request, play_id, order_id)
+     join gamification_game_plays p on p.id = r.play_id
      join gamification_game_plays s on s.bundle_play_id = p.bundle_play_id and s.user_id = p.user_id and s.id <> p.id
-     where p.id = any($1::bigint[]) and p.bundle_play_id is not null and p.prize_snapshot->>'in_bundle' = 'all'
-       and (s.prize_status = 'unlocked' or s.applied_to_order_id = $2)
-     order by p.id, s.id`,
-    [play_ids, order_id],
+     where p.bundle_play_id is not null and p.prize_snapshot->>'in_bundle' = 'all'
+       and (s.prize_status = 'unlocked' or s.applied_to_order_id = r.order_id)
+     order by r.request, p.id, s.id`,
+    [
+      pairs.map(({ request }) => request),
+      pairs.map(({ play_id }) => play_id),
+      pairs.map(({ order_id }) => order_id),
+    ],
     'load_siblings',
   )
 }

@@ -34,18 +34,24 @@ export async function unpack(tx: Tx, { id, prize_snapshot }: PlayRow): Promise<v
 }
 
 /**
- * The plays that are applied to an order when these are: themselves, and with a part of a bundle that is applied as a
- * whole every part of it that is still open or on this order already. In the order given, parts after their first.
+ * For each request the plays that are applied to its order when the given ones are: themselves, and with a part of a
+ * bundle that is applied as a whole every part of it that is still open or on this order already. In the order given,
+ * parts after their first.
  */
 export async function withSiblings(
   tx: Tx,
-  play_ids: readonly number[],
-  order_id: string | null,
-): Promise<number[]> {
-  const siblings = await loadSiblings(tx, play_ids, order_id)
-  return [
-    ...new Set(
-      play_ids.flatMap((id) => [id, ...siblings.filter((row) => row.of === id).map((row) => row.id)]),
-    ),
-  ]
+  requests: readonly { play_ids: readonly number[]; order_id: string | null }[],
+): Promise<number[][]> {
+  const pairs = requests.flatMap(({ play_ids, order_id }, request) =>
+    play_ids.map((play_id) => ({ request, play_id, order_id })),
+  )
+  const siblings = Map.groupBy(await loadSiblings(tx, pairs), ({ request }) => request)
+  return requests.map(({ play_ids }, request) => {
+    const found = siblings.get(request) ?? []
+    return [
+      ...new Set(
+        play_ids.flatMap((id) => [id, ...found.filter((row) => row.of === id).map((row) => row.id)]),
+      ),
+    ]
+  })
 }

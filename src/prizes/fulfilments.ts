@@ -21,7 +21,7 @@ import {
 } from './fulfilment-store.ts'
 import { prizeOf, refuseFor, takePlay } from './play.ts'
 import { readTerms } from './policy.ts'
-import { applyPlay, insertApplication } from './redemption-store.ts'
+import { applyPlays, insertApplications } from './redemption-store.ts'
 import { type PlayRow, sayMove } from './store.ts'
 
 /** Where a thing goes, as its winner says it. */
@@ -94,8 +94,7 @@ async function endItem(tx: Tx, row: PlayRow, fulfilment_id: string): Promise<voi
     free_item: null,
   } as const
   const details = appliedDetailsSchema.parse(discountFor({ type, value, conditions }, nothing).details)
-  await sayMove(tx, 'claimed')
-  await insertApplication(tx, {
+  const application = {
     id: newId(),
     play_id: row.id,
     order_id,
@@ -109,8 +108,10 @@ async function endItem(tx: Tx, row: PlayRow, fulfilment_id: string): Promise<voi
     details,
     transfer_id: null,
     policy_version,
-  })
-  await applyPlay(tx, row.id, order_id, details)
+    applied_by: tx.actor.userId,
+  }
+  await insertApplications(tx, [application])
+  await applyPlays(tx, [{ id: row.id, order_id, details }])
   tx.audit({
     action: 'apply',
     entity_type: 'game_play',

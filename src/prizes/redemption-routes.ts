@@ -16,7 +16,7 @@ import {
   VERSION_MAX,
   walletPolicySchema,
 } from './policy.ts'
-import { applyPrize, applyPrizes, validatePrize, validatePrizes } from './redemption.ts'
+import { makeApplyBatch, validatePrize, validatePrizes } from './redemption.ts'
 import { rollbackPrize } from './rollback.ts'
 import { orderId, play, reason, TIME } from './schemas.ts'
 import { PRIZES_SENT_MAX } from './stacking.ts'
@@ -454,6 +454,7 @@ const historyOfPlay = z
 /** `/api/v1/gamification/…` for shops, and `/api/v1/wallet-policy`. */
 export function redemptionRoutes(app: App): Route[] {
   const attempts = makeAttempts(app)
+  const batch = makeApplyBatch(app)
   return [
     route({
       method: 'post',
@@ -491,10 +492,11 @@ export function redemptionRoutes(app: App): Route[] {
       body: applyBody,
       answer: applied,
       refusals: ['not_found', ...STATES, 'prize_not_applicable', 'obligation_conflict', 'item_out_of_stock'],
-      run({ run, params, actor, body: { order_id, ...facts } }) {
-        const play_id = Number(params.play_id)
-        const attempt = attemptOf('apply', [play_id], order_id, facts)
-        return attempts.watch(actor, attempt, () => run(applyPrize, { play_id, order_id, order: facts }))
+      run({ runIn, params, actor, body: { order_id, ...facts } }) {
+        const play_ids = [Number(params.play_id)]
+        const attempt = attemptOf('apply', play_ids, order_id, facts)
+        const input = { play_ids, order_id, order: facts, is_single: true }
+        return attempts.watch(actor, attempt, () => runIn(batch, input))
       },
     }),
     route({
@@ -536,9 +538,10 @@ export function redemptionRoutes(app: App): Route[] {
       body: applyMany,
       answer: appliedMany,
       refusals: ['not_found', 'prize_not_applicable', 'obligation_conflict', 'item_out_of_stock'],
-      run({ run, actor, body: { order_id, play_ids, ...facts } }) {
+      run({ runIn, actor, body: { order_id, play_ids, ...facts } }) {
         const attempt = attemptOf('apply', play_ids, order_id, facts)
-        return attempts.watch(actor, attempt, () => run(applyPrizes, { play_ids, order_id, order: facts }))
+        const input = { play_ids, order_id, order: facts, is_single: false }
+        return attempts.watch(actor, attempt, () => runIn(batch, input))
       },
     }),
     route({

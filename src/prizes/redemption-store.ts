@@ -1,18 +1,25 @@
 /** Statements over what a prize does on orders: holds, applications, what was taken back, what expired. */
+import { columnsOf } from '../db/columns.ts'
 import type { Tx } from '../db/tx.ts'
 
-/** Applications to one order follow one another: stacking counts what stands. Comes before the lock of the play. */
-export async function lockOrder(tx: Tx, order_id: string): Promise<void> {
+/**
+ * Applications to one order follow one another: stacking counts what stands. Comes before the lock of the play; several
+ * orders are locked in one order.
+ */
+export async function lockOrders(tx: Tx, order_ids: readonly string[]): Promise<void> {
   await tx.rows(
-    `select pg_advisory_xact_lock(hashtextextended(concat_ws(E'\\n', 'order', app_tenant_id(), $1::text), 0))`,
-    [order_id],
-    'lock_order',
+    `select pg_advisory_xact_lock(o.lock) from (
+       select distinct hashtextextended(concat_ws(E'\\n', 'order', app_tenant_id(), order_id), 0) as lock
+       from unnest($1::text[]) as r(order_id) order by 1 offset 0) o`,
+    [order_ids],
+    'lock_orders',
   )
 }
 
 export type ApplicationRow = {
   id: string
   play_id: number
+  order_id: string
   order_ref: number | string
   discount_minor: number
   details: Record<string, any>
@@ -24,24 +31,24 @@ export type ApplicationRow = {
   rolled_back_to: 'unlocked' | 'expired' | null
 }
 
-const APPLICATION = `id, play_id, order_ref, discount_minor, details, facts_hash, transfer_id, applied_at, rolled_back_at,
+const APPLICATION = `id, play_id, order_id, order_ref, discount_minor, details, facts_hash, transfer_id, applied_at, rolled_back_at,
   rolled_back_to`
 
-/** The applications of plays to an order, taken back or not. */
-export function loadApplications(tx: Tx, play_ids: readonly number[], order_id: string) {
+/** The applications of plays to orders, taken back or not: of each of these plays to any of these orders. */
+export function loadApplications(tx: Tx, play_ids: readonly number[], order_ids: readonly string[]) {
   return tx.rows<ApplicationRow>(
-    `select ${APPLICATION} from prize_applications where play_id = any($1) and order_id = $2`,
-    [play_ids, order_id],
+    `select ${APPLICATION} from prize_applications where play_id = any($1) and order_id = any($2)`,
+    [play_ids, order_ids],
     'load_applications',
   )
 }
 
-/** What stands on an order, in the order in which it was applied. */
-export function loadStanding(tx: Tx, order_id: string) {
+/** What stands on orders, in the order in which it was applied. */
+export function loadStanding(tx: Tx, order_ids: readonly string[]) {
   return tx.rows<ApplicationRow>(
     `select ${APPLICATION} from prize_applications
-     where order_id = $1 and rolled_back_at is null order by applied_at, id`,
-    [order_id],
+     where order_id = any($1) and rolled_back_at is null order by applied_at, id`,
+    [order_ids],
     'load_standing',
   )
 }
@@ -58,47 +65,62 @@ export type ApplicationRecord = {
   max_discount_minor: string | null
   currency: string
   facts_hash: string
-  details: unknown
+  details: object
   transfer_id: string | null
   policy_version: number
+  applied_by: string
 }
 
-export async function insertApplication(tx: Tx, record: ApplicationRecord): Promise<void> {
+const APPLICATIONS = columnsOf<ApplicationRecord>({
+  id: 'uuid',
+  play_id: 'bigint',
+  order_id: 'text',
+  order_ref: 'jsonb',
+  order_minor: 'text',
+  discount_minor: 'text',
+  final_minor: 'text',
+  max_discount_minor: 'text',
+  currency: 'text',
+  facts_hash: 'text',
+  details: 'jsonb',
+  transfer_id: 'uuid',
+  policy_version: 'integer',
+  applied_by: 'text',
+})
+
+export async function insertApplications(tx: Tx, records: readonly ApplicationRecord[]): Promise<void> {
   await tx.rows(
     `insert into prize_applications (id, play_id, order_id, order_ref, order_minor, discount_minor, final_minor, max_discount_minor,
        currency, facts_hash, details, transfer_id, policy_version, applied_by, applied_at, created_at, updated_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $15)`,
-    [
-      record.id,
-      record.play_id,
-      record.order_id,
-      JSON.stringify(record.order_ref),
-      record.order_minor,
-      record.discount_minor,
-      record.final_minor,
-      record.max_discount_minor,
-      record.currency,
-      record.facts_hash,
-      JSON.stringify(record.details),
-      record.transfer_id,
-      record.policy_version,
-      tx.actor.userId,
-      tx.now,
-    ],
-    'insert_application',
+     select id, play_id, order_id, order_ref, order_minor::bigint, discount_minor::bigint, final_minor::bigint,
+            max_discount_minor::bigint, currency, facts_hash, details, transfer_id, policy_version, applied_by, $1, $1, $1
+     from ${APPLICATIONS.from(2)}`,
+    [tx.now, ...APPLICATIONS.values(records)],
+    'insert_applications',
   )
 }
 
-/** Marks a play as applied, after its application was inserted. */
-export async function applyPlay(tx: Tx, id: number, order_id: string, details: unknown): Promise<void> {
-  await tx.rows(
-    `update gamification_game_plays
-     set prize_status = 'applied', applied_at = greatest(unlocked_at, $2), applied_to_order_id = $3, applied_details = $4,
-         updated_at = $2, row_version = row_version + 1
-     where id = $1`,
-    [id, tx.now, order_id, JSON.stringify(details)],
-    'apply_play',
+export type AppliedPlay = { id: number; order_id: string; details: object }
+
+const APPLIED = columnsOf<AppliedPlay>({ id: 'bigint', order_id: 'text', details: 'jsonb' })
+
+/**
+ * Marks plays as applied, after their applications were inserted: who and why stands there, and the trigger takes it
+ * from there. Returns how many it marked.
+ */
+export async function applyPlays(tx: Tx, plays: readonly AppliedPlay[]): Promise<number> {
+  const row = await tx.one<{ applied: number }>(
+    `with applied as (
+       update gamification_game_plays p
+       set prize_status = 'applied', applied_at = greatest(p.unlocked_at, $1), applied_to_order_id = r.order_id,
+           applied_details = r.details, updated_at = $1, row_version = p.row_version + 1
+       from ${APPLIED.from(2)}
+       where p.id = r.id returning 1)
+     select count(*)::int as applied from applied`,
+    [tx.now, ...APPLIED.values(plays)],
+    'apply_plays',
   )
+  return row!.applied
 }
 
 // --- Holds --------------------------------------------------------------------------------------------------------

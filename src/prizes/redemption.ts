@@ -4,35 +4,40 @@
  *
  * Lock order: order, plays by their ids, ledger accounts, heads.
  */
-import { toldOrderCount } from '../customers/facts.ts'
-import { inputHash, type Tx } from '../db/tx.ts'
-import { refuse } from '../errors.ts'
+import type { App } from '../app.ts'
+import { toldOrderCounts } from '../customers/facts.ts'
+import { makeBatcher, type Verdict } from '../db/batch.ts'
+import { type Claim, type Once, onceAll } from '../db/once.ts'
+import { type Actor, inputHash, type Tx, together } from '../db/tx.ts'
+import { Refusal, refuse } from '../errors.ts'
 import { withoutFractions } from '../http/strict-json.ts'
 import { newId } from '../ids.ts'
+import { systemActor } from '../system.ts'
 import { withSiblings } from './bundle.ts'
 import { type Facts, factsOf, isInGrace, type OrderFacts, reasonView } from './conditions.ts'
 import { type AppliedDetails, appliedDetailsSchema } from './discount.ts'
-import { takeEffects } from './effects.ts'
+import { takeEffects, type Use } from './effects.ts'
 import { amountText, decimalsOf, definedAmountOf } from './money.ts'
 import { isHidden, type OrderRef, ownerOf, prizeOf, refuseFor, timeText } from './play.ts'
 import { readTerms, type Terms } from './policy.ts'
 import {
+  type ApplicationRecord,
   type ApplicationRow,
-  applyPlay,
+  applyPlays,
   deleteHolds,
-  insertApplication,
+  insertApplications,
   loadApplications,
   loadStanding,
-  lockOrder,
+  lockOrders,
 } from './redemption-store.ts'
 import { type AppliedStep, type Placed, PRIZES_SENT_MAX, type Stacked, stack } from './stacking.ts'
-import { loadPlays, lockPlays, type PlayRow, sayMove } from './store.ts'
+import { loadPlays, lockPlays, type PlayRow } from './store.ts'
 
 /** A request about an order. `customer_order_count` counts only from the tenant's service. */
 export type OrderInput = OrderFacts & { customer_order_count?: number | null | undefined }
 
 type Trial = { play_ids: readonly number[]; order_id: OrderRef | null; at: Date | null; order: OrderInput }
-type Application = { play_ids: readonly number[]; order_id: OrderRef; order: OrderInput }
+export type Application = { play_ids: readonly number[]; order_id: OrderRef; order: OrderInput }
 
 /**
  * Whether a prize can be applied to an order, now or at another time, and what it would take off: every reason at
@@ -79,15 +84,22 @@ export async function validatePrizes(tx: Tx, input: Trial) {
 }
 
 async function tryAll(tx: Tx, { play_ids: given_ids, order_id: order_ref, at, order }: Trial) {
-  const play_ids = await wholeBundles(tx, given_ids, order_ref === null ? null : String(order_ref))
-  const rows = asked(play_ids, await loadPlays(tx, play_ids, ownerOf(tx)))
-  const terms = await readTerms(tx)
   const order_id = order_ref === null ? null : String(order_ref)
-  const facts = await withTold(tx, readFacts(tx, order, order_id, terms), rows)
-  const standing = order_id === null ? [] : await loadStanding(tx, order_id)
-  const policy = policyFor(terms, given_ids, play_ids)
+  const [play_ids] = await withSiblings(tx, [{ play_ids: given_ids, order_id }])
+  refuseMany(play_ids!)
+  const plays = new Map((await loadPlays(tx, play_ids!, ownerOf(tx))).map((row) => [row.id, row]))
+  const rows = asked(play_ids!, plays)
+  const terms = await readTerms(tx)
+  const facts = withTold(readFacts(tx.actor, order, order_id, terms), rows, await readTold(tx, plays))
+  const standing = order_id === null ? [] : await loadStanding(tx, [order_id])
+  const policy = policyFor(terms, given_ids, play_ids!)
   return { rows, facts, terms, stacked: tryOn(rows, facts, standing, at ?? tx.now, policy) }
 }
+
+/** One prize or several; the two differ in what they answer, and in whether one that is refused stops the others. */
+export type ApplyRequest = Application & { by: Actor; is_single: boolean }
+
+export type ApplyAnswer = ReturnType<typeof singleAnswer> | ReturnType<typeof severalAnswer>
 
 /**
  * Applies a prize to an order of the tenant's service: once per play and order, whatever keys the requests have. The
@@ -98,16 +110,10 @@ async function tryAll(tx: Tx, { play_ids: given_ids, order_id: order_ref, at, or
 export async function applyPrize(
   tx: Tx,
   { play_id, ...rest }: Omit<Application, 'play_ids'> & { play_id: number },
-) {
-  const { facts, stacked, standing, terms } = await redeem(tx, { play_ids: [play_id], ...rest })
-  refuseFor(stacked.refused.flatMap(({ reasons }) => reasons))
-  const placeOf = ({ details: { calculation } }: Standing) => calculation.stacking?.position ?? 1
-  standing.sort((a, b) => placeOf(a) - placeOf(b))
-  const { applied_at, order_ref, details } = standing[0]!
-  if (standing.length === 1) return applyAnswer(applied_at, order_ref, details)
-  const steps = standing.map((each) => stepView(each.play_id, each.details))
-  const whole = wholeOf(steps, stacked, facts, terms)
-  return applyAnswer(applied_at, order_ref, { ...details, ...whole!, application_type: 'bundle' })
+): Promise<ReturnType<typeof singleAnswer>> {
+  return applyOne(tx, { ...rest, play_ids: [play_id], is_single: true }) as Promise<
+    ReturnType<typeof singleAnswer>
+  >
 }
 
 /**
@@ -115,20 +121,160 @@ export async function applyPrize(
  * same facts, are answered as they stand. Refuses as applyPrize does, and prize_not_applicable when none can be
  * applied; its facts then have the reasons of each.
  */
-export async function applyPrizes(tx: Tx, input: Application) {
-  const { rows, facts, stacked, standing, terms } = await redeem(tx, input)
-  if (standing.length === 0) {
+export async function applyPrizes(tx: Tx, input: Application): Promise<ReturnType<typeof severalAnswer>> {
+  return applyOne(tx, { ...input, is_single: false }) as Promise<ReturnType<typeof severalAnswer>>
+}
+
+async function applyOne(tx: Tx, request: Omit<ApplyRequest, 'by'>): Promise<ApplyAnswer> {
+  const [verdict] = await applyAll(tx, [{ ...request, by: tx.actor }])
+  if ('refusal' in verdict!) throw verdict.refusal
+  return verdict!.answer
+}
+
+export type ApplyBatch = (actor: Actor, input: Omit<ApplyRequest, 'by'>, claim: Claim) => Promise<Once>
+
+/** Applications that wait at the same time are made in one transaction, each once under its key (`onceAll`). */
+export function makeApplyBatch(app: App): ApplyBatch {
+  type Member = { request: ApplyRequest; claim: Claim }
+  const batcher = makeBatcher<Member, Once>({
+    run: (tenantId, members) =>
+      app.run(
+        systemActor(tenantId),
+        (tx, given: readonly Member[]) =>
+          onceAll(
+            tx,
+            given.map(({ claim }) => claim),
+            (places) =>
+              applyAll(
+                tx,
+                places.map((place) => given[place]!.request),
+              ),
+          ),
+        members,
+      ),
+  })
+  return (by, input, claim) =>
+    // Whoever wants the same order waits on the same lane, and not for a lock that the other lane holds.
+    batcher.submit(by.tenantId, String(input.order_id), { request: { ...input, by }, claim })
+}
+
+/**
+ * Applies for each of `requests`, in order, each seeing what those before it did; the number of statements does not
+ * depend on how many they are. A refused one leaves the others alone, except for item_out_of_stock, which is thrown:
+ * nothing was written then.
+ */
+export async function applyAll(tx: Tx, requests: readonly ApplyRequest[]): Promise<Verdict<ApplyAnswer>[]> {
+  const read = await readAll(tx, requests)
+  const made: Made[] = []
+  const verdicts = requests.map((request, i): Verdict<ApplyAnswer> => {
+    try {
+      return { answer: redeem(tx, request, read.wholes[i]!, read, made) }
+    } catch (error) {
+      if (error instanceof Refusal) return { refusal: error }
+      throw error
+    }
+  })
+  await recordAll(tx, made, read.terms)
+  return verdicts
+}
+
+type Read = Awaited<ReturnType<typeof readAll>>
+
+/** Everything under its locks: the orders, then the plays of their prizes, and what was applied to them. */
+async function readAll(tx: Tx, requests: readonly ApplyRequest[]) {
+  const order_ids = [...new Set(requests.map(({ order_id }) => String(order_id)))]
+  const [terms, , wholes] = await together(
+    readTerms(tx),
+    lockOrders(tx, order_ids),
+    withSiblings(
+      tx,
+      requests.map(({ play_ids, order_id }) => ({ play_ids, order_id: String(order_id) })),
+    ),
+  )
+  const play_ids = [...new Set(wholes.flat())]
+  const [, rows, applications, standing] = await together(
+    lockPlays(tx, play_ids, null),
+    loadPlays(tx, play_ids, null),
+    loadApplications(tx, play_ids, order_ids),
+    loadStanding(tx, order_ids),
+  )
+  const plays = new Map(rows.map((row) => [row.id, row]))
+  return { terms, wholes, plays, applications, standing, told: await readTold(tx, plays) }
+}
+
+/** What one request comes to, over what those before it have made. Pure but for the audit of what is refused. */
+function redeem(
+  tx: Tx,
+  request: ApplyRequest,
+  play_ids: readonly number[],
+  read: Read,
+  made: Made[],
+): ApplyAnswer {
+  const { by, order_id: order_ref, order: input, is_single } = request
+  const order_id = String(order_ref)
+  const stated = readFacts(by, input, order_id, read.terms)
+  refuseMany(play_ids)
+  // Of what the request states: the same request stays the same when the order system tells something newer.
+  const facts_hash = inputHash(withoutFractions(stated))
+  const rows = asked(play_ids, read.plays)
+  const before = read.applications.filter(
+    (each) => each.order_id === order_id && play_ids.includes(each.play_id),
+  )
+  for (const first of before) refuseOther(first, facts_hash)
+  const fresh = rows.filter(({ id }) => before.every(({ play_id }) => play_id !== id))
+  const facts = withTold(stated, fresh, read.told)
+  const terms = policyFor(read.terms, request.play_ids, play_ids)
+  const on_order = read.standing.filter((each) => each.order_id === order_id)
+  const stacked = tryOn(fresh, facts, on_order, tx.now, terms)
+  if (is_single) refuseFor(stacked.refused.flatMap(({ reasons }) => reasons))
+  if (before.length + stacked.applied.length === 0) {
     const { reasons } = stacked.refused[0]!
     refuse('prize_not_applicable', { detail: reasons[0]!.message, facts: { refused: refusedView(stacked) } })
   }
-  for (const each of stacked.refused) auditRefused(tx, rows, each, input)
-  const steps = standing.map(({ play_id, details }) => stepView(play_id, details))
-  steps.sort((a, b) => a.position - b.position)
-  return {
-    success: true,
-    message: steps.length === 1 ? 'Prize applied successfully!' : 'Prizes applied successfully!',
-    data: { applied_to_order_id: input.order_id, ...sumOf(steps, stacked, facts, terms) },
+  const order = { order_id, order_ref, facts_hash, by }
+  const now = stacked.applied.map((step) => place(tx, step, order, read, made))
+  const standing = [...before.map(standingOf), ...now]
+  if (is_single) return singleAnswer(standing, stacked, facts, terms)
+  for (const each of stacked.refused) auditRefused(tx, rows, each, request)
+  return severalAnswer(order_ref, standing, stacked, facts, terms)
+}
+
+type Order = { order_id: string; order_ref: OrderRef; facts_hash: string; by: Actor }
+
+/** A step that is to be written, with its play as it was read. */
+type Made = { id: string; play: PlayRow; step: AppliedStep; details: AppliedDetails; order: Order }
+
+/** Notes a step, and shows it to the requests behind this one as they would read it. */
+function place(tx: Tx, step: AppliedStep, order: Order, read: Read, made: Made[]): Standing {
+  const play = read.plays.get(step.play_id)!
+  const id = newId()
+  const details = appliedDetailsSchema.parse(step.discount.details)
+  made.push({ id, play, step, details, order })
+  const { order_id, order_ref, facts_hash } = order
+  const applied_at = tx.now
+  read.plays.set(play.id, {
+    ...play,
+    prize_status: 'applied',
+    applied_at,
+    applied_to_order_id: order_id,
+    restraints: [],
+  })
+  const row: ApplicationRow = {
+    id,
+    play_id: play.id,
+    order_id,
+    order_ref,
+    discount_minor: Number(step.discount_minor),
+    details,
+    facts_hash,
+    transfer_id: null,
+    applied_at,
+    rolled_back_at: null,
+    rolled_back_to: null,
   }
+  read.applications.push(row)
+  read.standing.push(row)
+  return { play_id: play.id, applied_at, order_ref, details }
 }
 
 /** Beside others that were applied; where nothing was, the refusal of the request is recorded (attempts.ts). */
@@ -136,13 +282,14 @@ function auditRefused(
   tx: Tx,
   rows: readonly PlayRow[],
   { play_id, reasons }: Stacked['refused'][number],
-  { order_id, order }: Application,
+  { order_id, order, by }: ApplyRequest,
 ): void {
   const row = rows.find(({ id }) => id === play_id)!
   tx.audit({
     action: 'apply.refused',
     entity_type: 'game_play',
     entity_id: row.uuid,
+    by,
     new_values: {
       play_id,
       user_id: row.user_id,
@@ -157,33 +304,10 @@ function auditRefused(
 /** An application that stands, with its trace as it reads from its row: a repetition has the same bytes. */
 type Standing = { play_id: number; applied_at: Date; order_ref: OrderRef; details: AppliedDetails }
 
-async function redeem(tx: Tx, { play_ids: given_ids, order_id: order_ref, order }: Application) {
-  const order_id = String(order_ref)
-  const terms = await readTerms(tx)
-  const stated = readFacts(tx, order, order_id, terms)
-  // Of what the request states: the same request stays the same when the order system tells something newer.
-  const facts_hash = inputHash(withoutFractions(stated))
-  await lockOrder(tx, order_id)
-  const play_ids = await wholeBundles(tx, given_ids, order_id)
-  await lockPlays(tx, play_ids, null)
-  const rows = asked(play_ids, await loadPlays(tx, play_ids, null))
-
-  const before = await loadApplications(tx, play_ids, order_id)
-  for (const first of before) refuseOther(first, facts_hash)
-  const fresh = rows.filter(({ id }) => before.every(({ play_id }) => play_id !== id))
-  const facts = await withTold(tx, stated, fresh)
-  const policy = policyFor(terms, given_ids, play_ids)
-  const stacked = tryOn(fresh, facts, await loadStanding(tx, order_id), tx.now, policy)
-  const made = await recordAll(tx, fresh, stacked.applied, { order_id, order_ref, facts_hash, ...terms })
-  return { rows, facts, stacked, terms, standing: [...before.map(standingOf), ...made] }
-}
-
-/** The plays of a request with the bundles that go with them. Refuses invalid_input for more than an order takes. */
-async function wholeBundles(tx: Tx, given_ids: readonly number[], order_id: string | null) {
-  const play_ids = await withSiblings(tx, given_ids, order_id)
+/** Refuses invalid_input for more plays, with the bundles that go with them, than an order takes. */
+function refuseMany(play_ids: readonly number[]): void {
   if (play_ids.length > PRIZES_SENT_MAX)
     refuse('invalid_input', { detail: `With their bundles these are more than ${PRIZES_SENT_MAX} prizes.` })
-  return play_ids
 }
 
 /** A bundle that is applied as a whole goes on an order whole or not at all, and counts as one prize. */
@@ -216,82 +340,94 @@ function standingOf({ play_id, applied_at, order_ref, details }: ApplicationRow)
   return { play_id, applied_at, order_ref, details: appliedDetailsSchema.parse(details) }
 }
 
-type Order = Terms & { order_id: string; order_ref: OrderRef; facts_hash: string }
-
-async function recordAll(
-  tx: Tx,
-  rows: readonly PlayRow[],
-  steps: readonly AppliedStep[],
-  order: Order,
-): Promise<Standing[]> {
-  if (steps.length === 0) return []
-  await sayMove(tx, `apply to order ${order.order_id}`)
-  const uses = steps.map((step) => ({
-    play: rows.find(({ id }) => id === step.play_id)!,
-    effect: step.discount.effect,
-    order_id: order.order_id,
-  }))
+async function recordAll(tx: Tx, made: readonly Made[], terms: Terms): Promise<void> {
+  if (made.length === 0) return
+  const uses = made.map(
+    ({ play, step, order }): Use => ({
+      play,
+      effect: step.discount.effect,
+      order_id: order.order_id,
+      by: order.by,
+    }),
+  )
   const taken = await takeEffects(tx, uses)
-  const made: Standing[] = []
-  for (const [i, step] of steps.entries()) {
-    const details = appliedDetailsSchema.parse(step.discount.details)
-    const { play } = uses[i]!
-    await record(tx, play, step, details, { ...order, transfer_id: taken[i]!.transfer_id })
-    made.push({ play_id: play.id, applied_at: tx.now, order_ref: order.order_ref, details })
-  }
-  const applied_ids = steps.map(({ play_id }) => play_id)
-  const has_hold = rows.some(({ id, restraints }) => applied_ids.includes(id) && restraints.length > 0)
-  if (has_hold) await deleteHolds(tx, applied_ids, null)
-  return made
+  const records = made.map((each, i) => recordOf(each, taken[i]!.transfer_id, terms))
+  for (const [i, each] of made.entries()) auditApplied(tx, each, taken[i]!.transfer_id, terms)
+  tx.awaitBeforeCommit(insertApplications(tx, records))
+  const plays = made.map(({ play, order, details }) => ({ id: play.id, order_id: order.order_id, details }))
+  tx.awaitBeforeCommit(
+    applyPlays(tx, plays).then((applied) => {
+      if (applied !== plays.length) throw new Error(`${plays.length} plays were meant and ${applied} applied`)
+    }),
+  )
+  const held_ids = made.filter(({ play }) => play.restraints.length > 0).map(({ play }) => play.id)
+  if (held_ids.length > 0) tx.awaitBeforeCommit(deleteHolds(tx, held_ids, null))
 }
 
-async function record(
-  tx: Tx,
-  row: PlayRow,
-  step: AppliedStep,
-  details: AppliedDetails,
-  order: Order & { transfer_id: string | null },
-) {
-  const prize = prizeOf(row)
-  const { order_id, order_ref, currency, facts_hash, policy_version, transfer_id } = order
-  const cap = prize.conditions.max_discount_amount ?? null
-  await insertApplication(tx, {
-    id: newId(),
-    play_id: row.id,
+function recordOf(
+  { id, play, step, details, order }: Made,
+  transfer_id: string | null,
+  terms: Terms,
+): ApplicationRecord {
+  const { order_id, order_ref, facts_hash, by } = order
+  const cap = prizeOf(play).conditions.max_discount_amount ?? null
+  return {
+    id,
+    play_id: play.id,
     order_id,
     order_ref,
     order_minor: String(step.before_minor),
     discount_minor: String(step.discount_minor),
     final_minor: String(step.after_minor),
-    max_discount_minor: cap === null ? null : String(definedAmountOf(cap, decimalsOf(currency))),
-    currency,
+    max_discount_minor: cap === null ? null : String(definedAmountOf(cap, decimalsOf(terms.currency))),
+    currency: terms.currency,
     facts_hash,
     details,
     transfer_id,
-    policy_version,
-  })
-  await applyPlay(tx, row.id, order_id, details)
+    policy_version: terms.policy_version,
+    applied_by: by.userId,
+  }
+}
+
+function auditApplied(
+  tx: Tx,
+  { play, step, details, order }: Made,
+  transfer_id: string | null,
+  terms: Terms,
+): void {
   tx.audit({
     action: 'apply',
     entity_type: 'game_play',
-    entity_id: row.uuid,
+    entity_id: play.uuid,
+    by: order.by,
     old_values: { prize_status: 'unlocked' },
     new_values: {
       prize_status: 'applied',
-      play_id: row.id,
-      user_id: row.user_id,
-      order_id,
-      currency,
+      play_id: play.id,
+      user_id: play.user_id,
+      order_id: order.order_id,
+      currency: terms.currency,
       order_amount: details.calculation.order_amount,
       discount_amount: details.discount_amount,
       final_amount: details.final_amount,
       application_type: details.application_type,
       transfer_id,
-      policy_version,
+      policy_version: terms.policy_version,
       position: step.position,
-      ...(isInGrace(prize, tx.now) && { within: 'grace' }),
+      ...(isInGrace(prizeOf(play), tx.now) && { within: 'grace' }),
     },
   })
+}
+
+/** The answer for a prize, which is the first of what stands; a bundle that goes as a whole is one prize. */
+function singleAnswer(standing: Standing[], stacked: Stacked, facts: Facts, terms: Terms) {
+  const placeOf = ({ details: { calculation } }: Standing) => calculation.stacking?.position ?? 1
+  standing.sort((a, b) => placeOf(a) - placeOf(b))
+  const { applied_at, order_ref, details } = standing[0]!
+  if (standing.length === 1) return applyAnswer(applied_at, order_ref, details)
+  const steps = standing.map((each) => stepView(each.play_id, each.details))
+  const whole = wholeOf(steps, stacked, facts, terms)
+  return applyAnswer(applied_at, order_ref, { ...details, ...whole!, application_type: 'bundle' })
 }
 
 function applyAnswer(applied_at: Date, order_ref: OrderRef, details: AppliedDetails) {
@@ -314,6 +450,22 @@ function applyAnswer(applied_at: Date, order_ref: OrderRef, details: AppliedDeta
         ...(stacking !== undefined && stacking.placed.length > 0 && { stacking }),
       },
     },
+  }
+}
+
+function severalAnswer(
+  order_ref: OrderRef,
+  standing: readonly Standing[],
+  stacked: Stacked,
+  facts: Facts,
+  terms: Terms,
+) {
+  const steps = standing.map(({ play_id, details }) => stepView(play_id, details))
+  steps.sort((a, b) => a.position - b.position)
+  return {
+    success: true,
+    message: steps.length === 1 ? 'Prize applied successfully!' : 'Prizes applied successfully!',
+    data: { applied_to_order_id: order_ref, ...sumOf(steps, stacked, facts, terms) },
   }
 }
 
@@ -364,28 +516,38 @@ function wholeOf(steps: readonly Step[], stacked: Stacked, facts: Facts, terms: 
 }
 
 /** Facts of a request; what the service knows about a customer is taken from the service only. */
-function readFacts(tx: Tx, input: OrderInput, order_id: string | null, { currency }: Terms): Facts {
+function readFacts(by: Actor, input: OrderInput, order_id: string | null, { currency }: Terms): Facts {
   const { customer_order_count = null, ...order } = input
-  if (customer_order_count !== null && !tx.actor.roles.includes('service'))
+  if (customer_order_count !== null && !by.roles.includes('service'))
     refuse('forbidden', { detail: 'Only the service says how many orders a customer has completed.' })
   return factsOf(order, { currency, order_id, customer_order_count })
 }
 
-/** Facts with what the order system told of the customer before, where prizes ask for it and the request is silent. */
-async function withTold(tx: Tx, facts: Facts, rows: readonly PlayRow[]): Promise<Facts> {
-  const asks = ({ prize_snapshot }: PlayRow) =>
-    Boolean(
-      prize_snapshot?.['conditions']?.new_customer_only || prize_snapshot?.['conditions']?.min_order_count,
-    )
+/** Whether the orders of a customer decide about a prize. */
+const asksForOrders = ({ prize_snapshot }: PlayRow): boolean =>
+  Boolean(
+    prize_snapshot?.['conditions']?.new_customer_only || prize_snapshot?.['conditions']?.min_order_count,
+  )
+
+type Told = ReadonlyMap<string, number>
+
+/** What the order system told of the owners of these plays, where it is asked for. */
+async function readTold(tx: Tx, plays: ReadonlyMap<number, PlayRow>): Promise<Told> {
+  const user_ids = new Set([...plays.values()].filter(asksForOrders).map((row) => row.user_id))
+  return user_ids.size === 0 ? new Map() : toldOrderCounts(tx, [...user_ids])
+}
+
+/** Facts with what was told of the customer before, where prizes ask for it and the request is silent. */
+function withTold(facts: Facts, rows: readonly PlayRow[], told: Told): Facts {
   const [user_id, ...others] = new Set(rows.map((row) => row.user_id))
-  if (facts.customer_order_count !== null || !rows.some(asks) || user_id === undefined || others.length > 0)
-    return facts
-  return { ...facts, customer_order_count: await toldOrderCount(tx, user_id) }
+  if (facts.customer_order_count !== null || user_id === undefined || others.length > 0) return facts
+  if (!rows.some(asksForOrders)) return facts
+  return { ...facts, customer_order_count: told.get(user_id) ?? null }
 }
 
 /** Rows in the order of the request. Refuses not_found when one is not there to be seen. */
-function asked(play_ids: readonly number[], rows: readonly PlayRow[]): PlayRow[] {
-  return play_ids.map((play_id) => rows.find(({ id }) => id === play_id) ?? refuse('not_found'))
+function asked(play_ids: readonly number[], plays: ReadonlyMap<number, PlayRow>): PlayRow[] {
+  return play_ids.map((play_id) => plays.get(play_id) ?? refuse('not_found'))
 }
 
 /** Prizes on an order, beside the prizes that stand on it. */

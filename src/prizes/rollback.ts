@@ -18,7 +18,7 @@ import {
   insertReturn,
   loadApplications,
   loadReturns,
-  lockOrder,
+  lockOrders,
   type ReturnRow,
   returnPlay,
   sayRollback,
@@ -45,9 +45,9 @@ type RollbackInput = { play_id: number; order_id: OrderRef; reason: string; retu
 export async function rollbackPrize(tx: Tx, input: RollbackInput) {
   const terms = await readTerms(tx)
   const order_id = String(input.order_id)
-  await lockOrder(tx, order_id)
+  await lockOrders(tx, [order_id])
   const row = (await takePlay(tx, input.play_id, null)) ?? refuse('not_found')
-  const [application] = await loadApplications(tx, [row.id], order_id)
+  const [application] = await loadApplications(tx, [row.id], [order_id])
   if (application === undefined) refuse('not_found', { detail: 'This prize was not applied to this order.' })
   const taking = {
     tx,
