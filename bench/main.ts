@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   rooms: () => import('./rooms.ts'),
   fanout: () => import('./fanout.ts'),
   joins: () => import('./joins.ts'),
+  wallet: () => import('./wallet.ts'),
 }
 
 const command = makeCommand(
