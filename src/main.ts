@@ -54,6 +54,7 @@ import { NODE_HASH } from './node-hash.ts'
 import { prizeResource } from './prizes/definitions.ts'
 import { expiryTask } from './prizes/expiry.ts'
 import { fulfilmentRoutes } from './prizes/fulfilment-routes.ts'
+import { gameRoutes } from './prizes/game-resource.ts'
 import { makeMysteries } from './prizes/mysteries.ts'
 import { mysteryRoutes } from './prizes/mystery-routes.ts'
 import { resealCodes } from './prizes/partner-codes.ts'
@@ -61,6 +62,7 @@ import { partnerRoutes } from './prizes/partner-routes.ts'
 import { walletRoutes } from './prizes/routes.ts'
 import { socialRoutes } from './prizes/social/routes.ts'
 import { socialTasks } from './prizes/social/tasks.ts'
+import { tracesTask } from './prizes/traces.ts'
 import { makeCheckpoints } from './proofs/checkpoints.ts'
 import { makeFairKeys } from './proofs/keys.ts'
 import { resealSeeds } from './proofs/reseal.ts'
@@ -145,6 +147,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const setting = { allows_loopback: config.allows_webhook_loopback }
   const tasks: Task[] = [
     expiryTask(app),
+    tracesTask(app, config.traces),
     ...socialTasks(app),
     ...insightTasks(app),
     ...webhookTasks({ app, send: makeSender(setting) }),
@@ -195,6 +198,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...mysteryRoutes(mysteries),
         ...fulfilmentRoutes(),
         ...partnerRoutes(),
+        ...gameRoutes(),
         ...socialRoutes({ app, directory }),
         ...ledgerRoutes(),
         ...customerRoutes(),

@@ -483,7 +483,7 @@ const PLANTS: Plant[] = [
   {
     check: 'P9',
     says: 'Each win of a prize of a partner',
-    sql: `update partner_codes set play_id = 1 where play_id is null`,
+    sql: `update partner_codes set play_id = 1, given_at = now() where play_id is null`,
   },
   {
     check: 'P10',
@@ -498,7 +498,7 @@ const PLANTS: Plant[] = [
   {
     check: 'P7',
     says: 'An application that paid',
-    sql: `update ledger_transfers set obligation = 'prize:0:other' where obligation like 'prize:%'`,
+    sql: `update ledger_transfers set obligation = obligation || ' other' where obligation like 'prize:%'`,
   },
   {
     check: 'I27',

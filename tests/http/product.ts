@@ -15,6 +15,7 @@ import { makeWheel } from '../../src/games/wheel/wheel.ts'
 import { ledgerRoutes } from '../../src/ledger/routes.ts'
 import { prizeResource } from '../../src/prizes/definitions.ts'
 import { fulfilmentRoutes } from '../../src/prizes/fulfilment-routes.ts'
+import { gameRoutes } from '../../src/prizes/game-resource.ts'
 import { makeMysteries } from '../../src/prizes/mysteries.ts'
 import { mysteryRoutes } from '../../src/prizes/mystery-routes.ts'
 import { partnerRoutes } from '../../src/prizes/partner-routes.ts'
@@ -54,6 +55,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...mysteryRoutes(mysteries),
         ...fulfilmentRoutes(),
         ...partnerRoutes(),
+        ...gameRoutes(),
         ...socialRoutes({ app, directory }),
         ...ledgerRoutes(),
         ...customerRoutes(),
