@@ -565,40 +565,9 @@ describe('http: admin resources', () => {
   })
 
   describe('isolation', () => {
-    it('S1-02 every route with an id answers 404 to another tenant’s operator, as for an id that never was', async () => {
-      const engine = (await get('game-engines')).body.data[0].id
-      const template = (await aTemplate()).body.id
-      await post('blocked-users', { user_id: 'eve', reason: 'x' })
-      const owned: Record<string, Record<string, string>> = {
-        '/api/v1/game-engines/{id}': { id: engine },
-        '/api/v1/game-templates/{id}': { id: template },
-        '/api/v1/game-templates/{id}/instantiate': { id: template },
-        '/api/v1/blocked-users/{user_id}': { user_id: 'eve' },
-        '/api/v1/tenants/{id}': { id: NO_TENANT_ID },
-      }
-      const body: Record<string, unknown> = { patch: {}, post: {} }
-      for (const each of http.routes.filter((one) => one.params)) {
-        const ids = owned[each.path]
-        assert.ok(ids, `${each.path} has no case here: add one`)
-        const path = each.path.replaceAll(/\{(\w+)\}/g, (_, name) => ids[name]!)
-        const token = each.path.includes('tenants') ? platform : foreigner
-        const asked = { token, json: body[each.method], headers: { 'if-match': '"1"' } }
-        const answer = await http.ask(each.method.toUpperCase(), path, asked)
-        assert.deepEqual([answer.status, answer.body.code], [404, 'not_found'], `${each.method} ${path}`)
-        if (each.path.includes('{id}')) {
-          const never = await http.ask(
-            each.method.toUpperCase(),
-            path.replace(/[0-9a-f]{12}/, '0123456789ab'),
-            asked,
-          )
-          assert.deepEqual({ ...never.body, request_id: '' }, { ...answer.body, request_id: '' })
-        }
-      }
-      assert.equal((await get(`game-templates/${template}`)).body.row_version, 1)
-    })
-
     it('S1-02 lists, filters and cursors of one tenant show nothing of another', async () => {
       const mine = (await get('game-templates?limit=1')).body
+      assert.equal((await post('blocked-users', { user_id: 'eve', reason: 'x' })).status, 201)
       for (const path of [
         'game-templates',
         `game-templates?cursor=${mine.next_cursor}`,

@@ -396,6 +396,7 @@ function staffRoutes(): Route[] {
         }),
         { from_user_id: 'alice', to_user_id: 'bob', deal_id: exampleId, why: 'gift', moved_at: at },
       ),
+      refusals: ['not_found'],
       run: ({ run, params }) => run(readTransfers, { play_id: Number(params.play_id) }),
     }),
     route({

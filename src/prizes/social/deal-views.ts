@@ -2,6 +2,7 @@
 import type { Tx } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
 import { playerName } from '../../games/players.ts'
+import { loadPlay } from '../store.ts'
 import {
   type DealRow,
   type ItemRow,
@@ -151,8 +152,9 @@ export async function readListing(tx: Tx, { id }: { id: string }) {
   return viewOf(tx, row ?? refuse('not_found'))
 }
 
-/** Every change of owner of a play, for staff. */
+/** Every change of owner of a play, for staff. Refuses not_found. */
 export async function readTransfers(tx: Tx, { play_id }: { play_id: number }) {
+  if ((await loadPlay(tx, play_id, null)) === undefined) refuse('not_found')
   const rows = await loadTransfers(tx, play_id)
   return { data: rows.map((row) => ({ ...row, moved_at: row.moved_at.toISOString() })), next_cursor: null }
 }
