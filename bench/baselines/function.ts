@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises'
 import pg from 'pg'
 import type { App } from '../../src/app.ts'
 import type { Actor, GameEvent } from '../../src/db/tx.ts'
-import { playerName } from '../../src/games/players.ts'
+import { nameOf } from '../../src/games/players.ts'
 import type { SpinRequest } from '../../src/games/wheel/wheel.ts'
 import { newCode, newId } from '../../src/ids.ts'
 
@@ -79,7 +79,7 @@ export async function makeFunctionSpins(
           newId(),
           newId(),
           newCode(8),
-          playerName(tenantId, userId),
+          nameOf(digest('sha256', `${tenantId}\n${userId}`, 'hex')),
           now,
         ],
       })

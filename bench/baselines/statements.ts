@@ -10,7 +10,7 @@ import type { Actor, GameEvent, Tx } from '../../src/db/tx.ts'
 import { Refusal } from '../../src/errors.ts'
 import { jcs } from '../../src/fairness/canonical.ts'
 import { context } from '../../src/fairness/rolls.ts'
-import { playerName } from '../../src/games/players.ts'
+import { nameOf } from '../../src/games/players.ts'
 import type { Award } from '../../src/games/wheel/rules.ts'
 import {
   awardOf,
@@ -323,7 +323,7 @@ async function appendEvent(tx: Tx, spin: Spin): Promise<GameEvent> {
   )
   const data = {
     spin_id: spin.session_id,
-    player: playerName(tenantId, userId),
+    player: nameOf(digest('sha256', `${tenantId}\n${userId}`, 'hex')),
     segment: spin.index,
     reward_slug: spin.rolled.id,
     reward_label: spin.rolled.label,

@@ -7,7 +7,7 @@ import { refuse } from '../errors.ts'
 import type { CommitDoc } from '../fairness/commit.ts'
 import { context, sampling, take, type WordSource, words } from '../fairness/rolls.ts'
 import type { Config, Leaf } from '../fairness/transcript.ts'
-import { playerName } from '../games/players.ts'
+import { playerNames } from '../games/players.ts'
 import { newId } from '../ids.ts'
 import { NODE_HASH } from '../node-hash.ts'
 import type { BeaconRound, RoundEntropy } from '../proofs/round-entropy.ts'
@@ -360,9 +360,10 @@ export async function winnerViews(
   winners: readonly WinnerRow[],
 ): Promise<WinnerView[]> {
   const shown = (await game.shown?.(tx, winners)) ?? []
+  const nameOf = await playerNames(tx)
   return winners.map(({ place, user_id, entry_index, prize, is_alternate, reveal_at }, i) => ({
     place,
-    player: playerName(tx.actor.tenantId, user_id),
+    player: nameOf(user_id),
     entry_index,
     prize,
     is_alternate,

@@ -3,7 +3,7 @@ import type { Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import { type CommitDoc, TRUST_SENTENCES, type TrustLabel, trustLabel } from '../fairness/commit.ts'
 import type { Config } from '../fairness/transcript.ts'
-import { playerName } from '../games/players.ts'
+import { playerNames } from '../games/players.ts'
 import { roundOutAt } from '../proofs/shared-draw.ts'
 import { gameOf, inOrderOfShowing, type WinnerView, winnerViews } from './draws.ts'
 import type { DrawGames } from './game.ts'
@@ -117,7 +117,7 @@ export async function drawView(tx: Tx, draw: DrawRow, games: DrawGames): Promise
     winners: await winnerViews(tx, gameOf(games, draw.game), shown),
     redraw_of: draw.redraw_of,
     redraw_reason: draw.redraw_of === null ? null : ((await loadRedrawOf(tx, draw.id))?.reason ?? null),
-    redraws: (await loadRedraws(tx, draw.id)).map((row) => redrawView(tx, row)),
+    redraws: await Promise.all((await loadRedraws(tx, draw.id)).map((row) => redrawView(tx, row))),
     verify: draw.status === 'settled' ? `/api/v1/verify/${draw.id}` : null,
     server_time: tx.now.toISOString(),
   }
@@ -130,8 +130,8 @@ function beaconView({ beacon, ...doc }: CommitDoc, draw: DrawRow): DrawView['bea
 }
 
 /** A request for a redraw as everybody sees it: staff by pseudonym, like everybody else. */
-export function redrawView(tx: Tx, row: RedrawRow): RedrawView {
-  const name = (user: string) => playerName(tx.actor.tenantId, user)
+export async function redrawView(tx: Tx, row: RedrawRow): Promise<RedrawView> {
+  const name = await playerNames(tx)
   return {
     reason: row.reason,
     places: row.places,

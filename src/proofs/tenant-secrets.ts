@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto'
 import type { Tx } from '../db/tx.ts'
 import { insertTenantSecret, loadTenantSecret } from './store.ts'
 
-export type SecretName = 'partner_codes' | 'traces'
+export type SecretName = 'partner_codes' | 'pseudonyms' | 'traces'
 
 /** What a sealed secret is bound to: it does not open under another name. */
 export const secretBound = (name: string) => ({ gameId: `secret:${name}`, seedHash: '-' })

@@ -10,7 +10,7 @@ import type { WordSource } from '../../fairness/rolls.ts'
 import { type Config, deriveFrom } from '../../fairness/transcript.ts'
 import { newId } from '../../ids.ts'
 import { grantPrizes } from '../../prizes/grant.ts'
-import { playerName } from '../players.ts'
+import { playerNames } from '../players.ts'
 import {
   giveawayConfigSchema,
   guessConfigSchema,
@@ -185,6 +185,7 @@ async function grant(tx: Tx, game: GameRow, draw: DrawRow, won: readonly WinnerR
 /** The closed game as it was shown. */
 async function recordOf(tx: Tx, game: GameRow, draw: DrawRow): Promise<Record<string, unknown>> {
   const history = await loadWinnerHistory(tx, game.id)
+  const nameOf = await playerNames(tx)
   return {
     title: game.title,
     mode: game.mode,
@@ -204,7 +205,7 @@ async function recordOf(tx: Tx, game: GameRow, draw: DrawRow): Promise<Record<st
     winning_numbers: draw.outcome?.['targets'] ?? [],
     winners: history.map(({ user_id, place, guess, is_alternate }) => ({
       place,
-      player: playerName(tx.actor.tenantId, user_id),
+      player: nameOf(user_id),
       guess,
       is_alternate,
     })),

@@ -6,7 +6,7 @@ import { type DrawView, drawView } from '../../draws/read.ts'
 import { loadDraw } from '../../draws/store.ts'
 import { refuse } from '../../errors.ts'
 import type { RoundEntropy } from '../../proofs/round-entropy.ts'
-import { playerName } from '../players.ts'
+import { playerNames } from '../players.ts'
 import { GIVEAWAY_GAME, GUESS_GAME } from './game.ts'
 import { configOf, faultsOf, isClaimed, RULE_SENTENCES, TIE_SENTENCES } from './rules.ts'
 import {
@@ -129,7 +129,7 @@ export async function gameView(tx: Tx, game: GameRow, games: DrawGames): Promise
     description: game.description,
     image_url: game.image_url,
     link_url: game.link_url,
-    creator: playerName(tx.actor.tenantId, game.creator_id),
+    creator: (await playerNames(tx))(game.creator_id),
     company_id: game.company_id,
     mode: game.mode,
     rule: game.rule,
@@ -253,9 +253,10 @@ export async function readMyStats(tx: Tx, { from, to }: Span) {
 /** Who won most over a span of time, by pseudonym; of equals who reached it first. */
 export async function readLeaders(tx: Tx, { from, to, limit }: Span & { limit: number }) {
   const rows = await loadLeaders(tx, from, to, limit)
+  const nameOf = await playerNames(tx)
   return rows.map(({ user_id, wins, games }, i) => ({
     rank: i + 1,
-    player: playerName(tx.actor.tenantId, user_id),
+    player: nameOf(user_id),
     is_me: tx.actor.userId !== '' && user_id === tx.actor.userId,
     wins,
     games,

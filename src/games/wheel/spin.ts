@@ -20,7 +20,7 @@ import { takeCodes } from '../../prizes/partner-codes.ts'
 import type { PairKeys } from '../../proofs/pair-keys.ts'
 import { loadCheckpointed } from '../../proofs/store.ts'
 import { dayStart } from '../../schedule.ts'
-import { playerName } from '../players.ts'
+import { type PlayerNames, playerNames } from '../players.ts'
 import {
   type Award,
   awardOf,
@@ -312,6 +312,7 @@ async function decideAndRecord(
   const unlimited = new Set<number>()
   const uses: Use[] = []
   const codes: { play_id: number; prize_id: number }[] = []
+  const nameOf = await playerNames(tx)
   if (memory.playIds.length < spins.length) memory.playIds.push(...(await takePlayIds(tx, PLAY_ID_BLOCK)))
 
   for (const spin of spins) {
@@ -345,7 +346,7 @@ async function decideAndRecord(
           reason: prize.name,
         })
     }
-    tell(tx, spin, record, rolled, award)
+    tell(tx, nameOf, spin, record, rolled, award)
     spin.member.verdict = { answer: { text: record.answer, replayed: false } }
   }
 
@@ -575,7 +576,14 @@ function recordOf(
   }
 }
 
-function tell(tx: Tx, spin: Prepared, record: SpinRecord, rolled: Segment, award: Award): void {
+function tell(
+  tx: Tx,
+  nameOf: PlayerNames,
+  spin: Prepared,
+  record: SpinRecord,
+  rolled: Segment,
+  award: Award,
+): void {
   const { actor } = spin.member.input
   tx.log({
     type: 'spin',
@@ -590,7 +598,7 @@ function tell(tx: Tx, spin: Prepared, record: SpinRecord, rolled: Segment, award
     userId: actor.userId,
     data: {
       spin_id: record.session_id,
-      player: playerName(actor.tenantId, actor.userId),
+      player: nameOf(actor.userId),
       segment: spin.index,
       reward_slug: rolled.id,
       reward_label: rolled.label,

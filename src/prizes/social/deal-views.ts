@@ -1,7 +1,7 @@
 /** What each side of a deal may see of it: people by pseudonym, prizes as far as they were open to both. */
 import type { Tx } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
-import { playerName } from '../../games/players.ts'
+import { playerNames } from '../../games/players.ts'
 import { loadPlay } from '../store.ts'
 import {
   type DealRow,
@@ -71,6 +71,7 @@ export async function viewAll(tx: Tx, deals: readonly DealRow[]): Promise<DealVi
   const asked = deals.filter(({ offered_by }) => offered_by !== tx.actor.userId)
   const wanted = [...new Set(asked.flatMap((deal) => deal.wanted))]
   const own = wanted.length === 0 ? [] : await loadOwn(tx, wanted)
+  const nameOf = await playerNames(tx)
   return deals.map((deal) => {
     const mine = deal.offered_by === tx.actor.userId
     const of = (side: 'give' | 'take') =>
@@ -84,7 +85,7 @@ export async function viewAll(tx: Tx, deals: readonly DealRow[]): Promise<DealVi
       kind: deal.deal_kind,
       status: statusNow(deal, tx.now),
       direction: mine ? 'out' : 'in',
-      from: playerName(tx.actor.tenantId, deal.offered_by),
+      from: nameOf(deal.offered_by),
       to: mine ? deal.offered_to : null,
       give: of('give'),
       wanted: deal.wanted,

@@ -4,7 +4,7 @@
  */
 import type { Tx } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
-import { playerName } from '../../games/players.ts'
+import { playerNames } from '../../games/players.ts'
 import { newCode, newId } from '../../ids.ts'
 import { takePlay } from '../play.ts'
 import { endShare, insertShare, loadShare, loadShared } from './share-store.ts'
@@ -74,7 +74,7 @@ export async function readCard(tx: Tx, { token }: { token: string }): Promise<Ca
   // The transcript names what was drawn, which a locked prize does not tell.
   const is_proven = row.is_spun && !is_locked
   return {
-    player: playerName(tx.actor.tenantId, row.shared_by),
+    player: (await playerNames(tx))(row.shared_by),
     is_winner: row.won_by === null,
     game_name: row.game_name,
     game_type: row.game_type,
