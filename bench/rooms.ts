@@ -67,6 +67,10 @@ async function serveRoom(name: ServerName, { url, keyring, token_key }: Place): 
   const { defineServer } = await import('@colyseus/core')
   const { installGuards, makeHttpServer, makeTransport } = await import('../rooms/guard.ts')
   const { guardOptionsOf, makeRooms } = await import('../rooms/index.ts')
+  const { drawGames } = await import('../src/draws/game.ts')
+  const { makeDraws } = await import('../src/draws/service.ts')
+  const { makeGuess } = await import('../src/games/guess/guess.ts')
+  const { localEntropy } = await import('../src/proofs/round-entropy.ts')
   const { makeAuth } = await import('../src/http/auth.ts')
   const { makeTokens } = await import('../src/http/tokens.ts')
   const { makeDirectory } = await import('../src/tenants/directory.ts')
@@ -74,11 +78,20 @@ async function serveRoom(name: ServerName, { url, keyring, token_key }: Place): 
   const { app, wheel } = name === 'room, group commit' ? core : await withStatements(core)
   const auth = makeAuth({ app, directory: makeDirectory(core.database), tokens: makeTokens(token_key) })
   const wide = { per_second: MANY, burst: MANY }
+  const { checkpoints } = core
+  const draws = makeDraws({
+    app: core.app,
+    checkpoints,
+    entropy: localEntropy,
+    games: drawGames([]),
+    report: fail,
+  })
   const rooms = makeRooms({
     app,
     auth,
     wheel,
-    checkpoints: core.checkpoints,
+    guess: makeGuess({ app: core.app, draws }),
+    checkpoints,
     report: fail,
     limits: { wheel: { messages_per_second: MANY } },
   })

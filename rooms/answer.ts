@@ -126,6 +126,11 @@ export function makeAnswer(report: (where: string, error: unknown) => void, susp
 
 export type Answer = ReturnType<typeof makeAnswer>
 
+/** A handler that came out of `answer`, whatever it takes. */
+export type AnyHandler = ((client: any, raw: any, ctx: MessageContext) => Promise<unknown>) & {
+  [ANSWER]: true
+}
+
 /** Whose bucket it is. Anonymous spectators have no id; their address stands for them. */
 function payerOf({ tenantId, userId, ip }: Session): string {
   return `${tenantId}/${userId || `@${ip}`}`

@@ -2,12 +2,15 @@
 import { defineRoom, type Room } from '@colyseus/core'
 import type { App } from '../src/app.ts'
 import { publicError } from '../src/errors.ts'
+import type { Guess } from '../src/games/guess/guess.ts'
 import type { Wheel } from '../src/games/wheel/wheel.ts'
 import type { Auth } from '../src/http/auth.ts'
 import { makeInboxWatch } from '../src/insight/inbox-watch.ts'
 import type { Checkpoints } from '../src/proofs/checkpoints.ts'
 import type { Suspect } from './answer.ts'
+import { GAME_ROOM_LIMITS, type GameRoomLimits } from './game-room.ts'
 import type { BucketSize, GuardOptions } from './guard.ts'
+import { makeGuessRoom } from './guess/room.ts'
 import { sessionKey } from './identity.ts'
 import { INBOX_ROOM_LIMITS, type InboxRoomLimits, makeInboxRoom } from './inbox/room.ts'
 import { LOBBY_ROOM_LIMITS, type LobbyRoomLimits, makeLobbyRoom } from './lobby/room.ts'
@@ -18,6 +21,7 @@ export type RoomDeps = {
   app: App
   auth: Auth
   wheel: Wheel
+  guess: Guess
   checkpoints: Checkpoints
   report: (where: string, error: unknown) => void
   /** Told of refusals of known users (src/insight/tamper-log.ts). */
@@ -26,6 +30,7 @@ export type RoomDeps = {
   crowds?: Crowds
   limits?: {
     wheel?: Partial<WheelRoomLimits>
+    guess?: Partial<GameRoomLimits>
     lobby?: Partial<LobbyRoomLimits>
     inbox?: Partial<InboxRoomLimits>
   }
@@ -38,6 +43,11 @@ export const ROOM_BUCKETS: Readonly<Record<string, BucketSize>> = {
   // Each of them signs a commitment or moves a tree.
   rotate: { per_second: 0.5, burst: 5 },
   join_round: { per_second: 1, burst: 5 },
+  // A person types a number; a crowd that guesses at the last second is many users.
+  guess: { per_second: 5, burst: 10 },
+  mine: { per_second: 2, burst: 10 },
+  // A page follows one reel.
+  watch: { per_second: 2, burst: 10 },
   // A client asks once after it was away.
   since: { per_second: 2, burst: 10 },
   // A person reads a page and marks it.
@@ -49,6 +59,7 @@ export function makeRooms({
   app,
   auth,
   wheel,
+  guess,
   checkpoints,
   report,
   suspect = () => {},
@@ -62,6 +73,12 @@ export function makeRooms({
     checkpoints,
     limits: { ...WHEEL_ROOM_LIMITS, ...limits.wheel },
   })
+  const guessRoom = makeGuessRoom({
+    ...shared,
+    guess,
+    checkpoints,
+    limits: { ...GAME_ROOM_LIMITS, ...limits.guess },
+  })
   const lobbyRoom = makeLobbyRoom({ ...shared, limits: { ...LOBBY_ROOM_LIMITS, ...limits.lobby } })
   const inboxRoom = makeInboxRoom({
     app,
@@ -73,6 +90,7 @@ export function makeRooms({
   })
   return {
     wheel: defineRoom(wheelRoom).filterBy(['room_key']),
+    guess: defineRoom(guessRoom).filterBy(['room_key']),
     lobby: defineRoom(lobbyRoom).filterBy(['room_key']),
     inbox: defineRoom(inboxRoom).filterBy(['room_key']),
   }

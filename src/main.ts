@@ -142,6 +142,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const shared = { app, checkpoints, entropy: entropyOf(config, log), report, locked: () => !state.fair }
   const wheel = makeWheel(shared)
   const draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
+  const guess = makeGuess({ app, draws })
   await reseal(app, directory, log)
 
   const setting = { allows_loopback: config.allows_webhook_loopback }
@@ -158,7 +159,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const tamperLog = makeTamperLog(app, report)
   steps.push({ name: 'tamper log', stop: () => tamperLog.flush() })
   const crowds = makeCrowds()
-  const rooms = makeRooms({ app, auth, wheel, checkpoints, report, crowds, suspect: tamperLog.look })
+  const rooms = makeRooms({ app, auth, wheel, guess, checkpoints, report, crowds, suspect: tamperLog.look })
   installGuards({ ...guardOptionsOf(rooms, { auth, report }), origins: config.allowedOrigins })
   const http = makeHttpServer()
   const loop = monitorEventLoopDelay({ resolution: 10 })
@@ -205,7 +206,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...webhookRoutes(setting),
         ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),
         ...drawRoutes({ app, draws }),
-        ...guessRoutes({ app, draws, guess: makeGuess({ app, draws }) }),
+        ...guessRoutes({ app, draws, guess }),
         ...proofRoutes({ app, wheel, checkpoints }),
         ...(config.is_demo ? shopRoutes(app, directory) : []),
       ],

@@ -3,8 +3,10 @@
  * process (colyseus.md H23) and rooms are listed that a visitor may not know of. Nobody acts here.
  */
 import { type AuthContext, CloseCode, Room, ServerError } from '@colyseus/core'
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { App } from '../../src/app.ts'
+import type { GameEvent } from '../../src/db/tx.ts'
+import { reelId } from '../../src/games/guess/schemas.ts'
 import { LOBBY, type LobbySnapshot, readLobby, readLobbySince } from '../../src/games/lobby.ts'
 import { requestId, sinceRequest } from '../../src/games/wheel/schemas.ts'
 import type { Auth } from '../../src/http/auth.ts'
@@ -41,10 +43,20 @@ export type LobbyRoomDeps = {
   limits: LobbyRoomLimits
 }
 
-type LobbyClient = SessionClient<{ notice: { code: string; message: string } }>
+/** A reel that somebody watches ended, and this game can be played now. */
+export type ReelEnded = {
+  reel_id: string
+  game_id: string
+  title: string
+  status: string
+  closes_at: string
+}
+
+type LobbyClient = SessionClient<{ notice: { code: string; message: string }; reel_ended: ReelEnded }>
 
 export const LOBBY_REQUESTS = {
   since: sinceRequest.extend({ request_id: requestId.optional() }),
+  watch: z.strictObject({ reel_id: reelId.nullable(), request_id: requestId.optional() }),
 } satisfies Record<string, z.ZodType>
 
 /** Makes the class of the lobby's rooms. */
@@ -69,6 +81,9 @@ export function makeLobbyRoom({ app, auth, crowds, report, limits }: LobbyRoomDe
   }> {
     #game: LiveGame<LobbySnapshot> | undefined
     #tenantId = ''
+    #only_public = true
+    /** Which reel a session watches. */
+    #reels = new Map<string, string>()
     #counted_at_ms = Number.NEGATIVE_INFINITY
     override state = new LobbyState()
     override maxClients = limits.clients_max
@@ -85,6 +100,7 @@ export function makeLobbyRoom({ app, auth, crowds, report, limits }: LobbyRoomDe
       this.metadata = { room_key: options.room_key! }
       this.#tenantId = tenantId
       const only_public = door === 'public'
+      this.#only_public = only_public
       const system = systemActor(tenantId)
       this.#game = makeLiveGame<LobbySnapshot>({
         report,
@@ -126,15 +142,35 @@ export function makeLobbyRoom({ app, auth, crowds, report, limits }: LobbyRoomDe
         },
         { spectators: true, bucket: 'since' },
       ),
+      watch: answer(
+        'lobby.watch',
+        LOBBY_REQUESTS.watch,
+        (client: LobbyClient, { reel_id }) => {
+          if (reel_id === null) this.#reels.delete(client.sessionId)
+          else this.#reels.set(client.sessionId, reel_id)
+          return { reel_id }
+        },
+        { spectators: true, bucket: 'watch' },
+      ),
       _: putOut,
     }
 
     #tick(): void {
       const elapsed_ms = this.clock.elapsedTime
-      this.#game!.tick(elapsed_ms)
+      for (const event of this.#game!.tick(elapsed_ms))
+        if (event.type === 'lobby.reel_ended') this.#tellReel(event)
       if (elapsed_ms - this.#counted_at_ms < COUNT_EVERY_MS) return
       this.#counted_at_ms = elapsed_ms
       this.#count()
+    }
+
+    /** Only to those who watch that reel: everybody else has no use for it. */
+    #tellReel({ data }: GameEvent): void {
+      const { is_public, ...ended } = data as ReelEnded & { is_public: boolean }
+      if (this.#only_public && !is_public) return
+      for (const client of this.clients)
+        if (this.#reels.get(client.sessionId) === ended.reel_id)
+          client.send('reel_ended', ended, { afterNextPatch: true })
     }
 
     #count(): void {
@@ -157,6 +193,10 @@ export function makeLobbyRoom({ app, auth, crowds, report, limits }: LobbyRoomDe
 
     override onReconnect(client: LobbyClient): Promise<void> {
       return checkReconnect(client, sessions)
+    }
+
+    override onLeave(client: LobbyClient): void {
+      this.#reels.delete(client.sessionId)
     }
 
     override onDispose(): void {

@@ -16,6 +16,8 @@ export const LobbyGame = schema(
     status: t.string().default(''),
     players: t.uint32().default(0),
     spectators: t.uint32().default(0),
+    /** ISO, '' for a game that stays open. */
+    closesAt: t.string().default(''),
   },
   'LobbyGame',
 )
@@ -42,7 +44,7 @@ export const LobbyState = schema(
 export type LobbyState = SchemaType<typeof LobbyState>
 
 /** A game that is over is history, not something to enter. */
-const ENTERABLE = new Set(['live', 'paused'])
+const ENTERABLE = new Set(['live', 'paused', 'scheduled', 'open', 'closed', 'drawing', 'drawn'])
 
 /** Makes the state what a snapshot says; with `only_public` as somebody without a token may see it. */
 export function loadLobbyState(state: LobbyState, snapshot: LobbySnapshot, only_public: boolean): void {
@@ -63,16 +65,18 @@ export function applyToLobby(state: LobbyState, events: readonly GameEvent[], on
 
 function put(state: LobbyState, entry: LobbyEntry, only_public: boolean): void {
   const { game_id, kind, slug, name, status } = entry
+  const closesAt = entry.closes_at ?? ''
   if (!ENTERABLE.has(status) || (only_public && !entry.is_public)) {
     state.games.delete(game_id)
     return
   }
   const game = state.games.get(game_id)
   if (game === undefined) {
-    state.games.set(game_id, new LobbyGame({ gameId: game_id, kind, slug, name, status }))
+    state.games.set(game_id, new LobbyGame({ gameId: game_id, kind, slug, name, status, closesAt }))
     return
   }
   game.slug = slug
   game.name = name
   game.status = status
+  game.closesAt = closesAt
 }

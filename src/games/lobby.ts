@@ -1,5 +1,6 @@
 /** The lobby is a game-shaped stream of its own: one event whenever a game appears or changes. */
 import type { GameEvent, Tx } from '../db/tx.ts'
+import { readGuessEntries } from './guess/lobby.ts'
 import { type EventRow, loadEventsSince, loadGameVersion, loadLobby } from './wheel/store.ts'
 
 /** The stream's id where a game has its own. */
@@ -15,21 +16,39 @@ export type LobbyWheel = {
 
 export type LobbyEntry = {
   game_id: string
-  kind: 'wheel'
+  /** The name of the room to join. */
+  kind: string
   slug: string
   name: string
   status: string
   is_public: boolean
+  /** Null for a game that stays open. */
+  closes_at: string | null
 }
 
 /** A wheel as the lobby lists it. */
-export function lobbyEntry(wheel: LobbyWheel): LobbyEntry {
+export function wheelEntry(wheel: LobbyWheel): LobbyEntry {
   const { id, wheel_slug, wheel_name, wheel_status, is_public } = wheel
-  return { game_id: id, kind: 'wheel', slug: wheel_slug, name: wheel_name, status: wheel_status, is_public }
+  return {
+    game_id: id,
+    kind: 'wheel',
+    slug: wheel_slug,
+    name: wheel_name,
+    status: wheel_status,
+    is_public,
+    closes_at: null,
+  }
 }
 
-export function tellLobby(tx: Tx, wheel: LobbyWheel): void {
-  tx.emit({ gameId: LOBBY, type: 'lobby.game', data: lobbyEntry(wheel) })
+/** Who is listed: one line per game. */
+const LISTS: readonly ((tx: Tx) => Promise<LobbyEntry[]>)[] = [
+  async (tx) => (await loadLobby(tx)).map(wheelEntry),
+  readGuessEntries,
+]
+
+/** Says that a game appeared or changed. */
+export function tellLobby(tx: Tx, entry: LobbyEntry): void {
+  tx.emit({ gameId: LOBBY, type: 'lobby.game', data: entry })
 }
 
 export function tellLobbyGone(tx: Tx, game_id: string): void {
@@ -44,7 +63,9 @@ const EVENT_COUNT_MAX = 200
 /** Every published game. The version is read first, so what comes in between is folded twice, which changes nothing. */
 export async function readLobby(tx: Tx): Promise<LobbySnapshot> {
   const version = await loadGameVersion(tx, LOBBY)
-  return { version, games: (await loadLobby(tx)).map(lobbyEntry) }
+  const games: LobbyEntry[] = []
+  for (const list of LISTS) games.push(...(await list(tx)))
+  return { version, games }
 }
 
 /** The changes after a version, or a new list when they are too many. */

@@ -44,7 +44,7 @@ describe('every room of the registry', () => {
   it('has a static onAuth of its own, and a finite number of clients and messages (H16, H29, H30)', () => {
     assert.deepEqual(
       rooms.map(([name]) => name),
-      ['wheel', 'lobby', 'inbox'],
+      ['wheel', 'guess', 'lobby', 'inbox'],
     )
     for (const [name, RoomClass, room] of rooms) {
       assert.deepEqual(mistakesOf(RoomClass, room), [], name)
@@ -89,12 +89,13 @@ describe('every room of the registry', () => {
       for (const type of Object.keys(room.messages).filter((each) => each !== '_'))
         assert.ok(DOCS.includes(`\`${type}`), `${name}: ${type}`)
     }
-    for (const type of ['spun', 'phase', 'notice', 'changed']) assert.ok(DOCS.includes(`\`${type}\``), type)
+    for (const type of ['spun', 'entered', 'winner', 'phase', 'notice', 'changed', 'reel_ended'])
+      assert.ok(DOCS.includes(`\`${type}\``), type)
   })
 
   it('uses no timer but its clock, no onBeforePatch and no allowReconnection of its own (H28, rules 9 and 10)', () => {
     const sources = readdirSync(ROOMS, { recursive: true, encoding: 'utf8' }).filter((path) =>
-      /(^|\/)(room|state)\.ts$/.test(path),
+      /(^|[/-])(room|state)\.ts$/.test(path),
     )
     assert.ok(sources.length >= 4)
     for (const path of sources) {

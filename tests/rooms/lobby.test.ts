@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { Metadata } from '@colyseus/schema'
 import { LobbyGame, LobbyState } from '../../rooms/lobby/state.ts'
+import { endReel } from '../../src/games/guess/games.ts'
 import { until } from './harness.ts'
-import { cutSocket, type Stage, startStage, type WheelSdkRoom } from './wheel-stage.ts'
+import { cutSocket, refusalOf, type Stage, startStage, type WheelSdkRoom } from './wheel-stage.ts'
 
 const slugsOf = (client: WheelSdkRoom): string[] =>
   [...client.state.games.values()].map((game: any) => game.slug).sort()
@@ -46,6 +47,7 @@ describe('the lobby', () => {
       'status',
       'players',
       'spectators',
+      'closesAt',
     ])
   })
 
@@ -114,6 +116,66 @@ describe('the lobby', () => {
     assert.ok(!slugsOf(stranger).includes('secret'))
     assert.deepEqual(slugsOf(theirs), ['theirs'])
     for (const client of [mine, theirs, stranger]) await client.leave()
+  })
+
+  it('P-33 S0-11 a guess game stands beside the wheels with its close from its promise to its last winner', async () => {
+    const mine = await lobby()
+    const id = await stage.aGuessGame({ title: 'Weight of the pumpkin' })
+    await until('the game', () => gameOf(mine, id) !== undefined)
+    const { kind, name, status, closesAt } = gameOf(mine, id)
+    const closes_at = new Date(stage.clock.now().getTime() + 60_000)
+    assert.deepEqual([kind, name, status], ['guess', 'Weight of the pumpkin', 'open'])
+    assert.ok(Math.abs(Date.parse(closesAt) - closes_at.getTime()) < 5_000)
+    const late = await lobby('bob')
+    assert.deepEqual(gameOf(late, id).toJSON(), gameOf(mine, id).toJSON())
+    await stage.running.guess.guess(stage.actor('ann'), { game_id: id, request_id: 'l-1', value: 5 })
+    await stage.pass(61)
+    await until('the draw', () => gameOf(mine, id).status === 'drawn')
+    await stage.pass(60)
+    await stage.pass(1)
+    await until('the end', () => gameOf(mine, id) === undefined && gameOf(late, id) === undefined)
+    await Promise.all([mine.leave(), late.leave()])
+  })
+
+  it('S0-17 a reel that ended is told within a second to those who watch it, and to nobody else', async () => {
+    const on = async (reel_id: string | null, user?: string) => {
+      const client = user === undefined ? await stage.enter('lobby', { tenant: 'demo' }) : await lobby(user)
+      const told: any[] = []
+      client.onMessage('reel_ended', (message: unknown) => told.push(message))
+      if (reel_id !== null) assert.deepEqual(await client.request('watch', { reel_id }), { reel_id })
+      return { client, told }
+    }
+    const viewers = [await on('r-1', 'ann'), await on('r-1')]
+    const others = [await on('r-2', 'bob'), await on(null, 'cleo')]
+    const gone = await on('r-1', 'dan')
+    await gone.client.request('watch', { reel_id: null })
+    const id = await stage.aGuessGame({ reel_id: 'r-1' })
+    const games = stage.running.draws.games
+    const end = () =>
+      stage.running.app.run(stage.actor('carla', ['creator']), endReel, { reel_id: 'r-1', games })
+    await end()
+    const ended_at = performance.now()
+    await until('the viewers to know', () => viewers.every(({ told }) => told.length === 1))
+    assert.ok(performance.now() - ended_at < 1_000)
+    const { game_id, status, title, reel_id } = viewers[0]!.told[0]
+    assert.deepEqual([game_id, status, title, reel_id], [id, 'open', 'Guess the weight', 'r-1'])
+    assert.deepEqual(viewers[1]!.told, viewers[0]!.told)
+    const secret = await stage.aGuessGame({ reel_id: 'r-2', is_public: false })
+    await stage.running.app.run(stage.actor('carla', ['creator']), endReel, { reel_id: 'r-2', games })
+    await until('the one viewer of the other reel', () => others[0]!.told.length === 1)
+    assert.equal(others[0]!.told[0].game_id, secret)
+    assert.deepEqual([others[1]!.told, gone.told], [[], []])
+    assert.equal(viewers[1]!.told.length, 1)
+    const stranger = await on('r-2')
+    await stage.running.app.run(stage.actor('carla', ['creator']), endReel, { reel_id: 'r-2', games })
+    await until('the player again', () => others[0]!.told.length === 2)
+    assert.deepEqual(stranger.told, [], 'a private game is not told to strangers')
+    for (const reel of ['', 'x'.repeat(129), 'a b', 5])
+      assert.equal(
+        (await refusalOf(stranger.client.request('watch', { reel_id: reel }))).code,
+        'invalid_input',
+      )
+    await Promise.all([...viewers, ...others, gone, stranger].map(({ client }) => client.leave()))
   })
 
   it('a visitor whose network failed comes back to the same list', async () => {

@@ -15,6 +15,11 @@ import { makeApp } from '../../src/app.ts'
 import { makeTestClock } from '../../src/clock.ts'
 import { openPool } from '../../src/db/pool.ts'
 import type { Actor, Role, Tx } from '../../src/db/tx.ts'
+import { drawGames } from '../../src/draws/game.ts'
+import { makeDraws } from '../../src/draws/service.ts'
+import { makeGuess } from '../../src/games/guess/guess.ts'
+import { gameCreate, gameResource } from '../../src/games/guess/resource.ts'
+import { DRAW_GAMES } from '../../src/games/index.ts'
 import { grantChances } from '../../src/games/wheel/chances.ts'
 import { changeStatus } from '../../src/games/wheel/publish.ts'
 import { makeWheel } from '../../src/games/wheel/wheel.ts'
@@ -40,9 +45,11 @@ export type StageOptions = {
 }
 
 /** Plenty for tests that are not about rates: the product's own numbers are tested where they matter. */
-const WIDE = { spin: { per_second: 1_000, burst: 1_000 }, since: { per_second: 1_000, burst: 1_000 } }
+const WIDE_RATE = { per_second: 1_000, burst: 1_000 }
+const WIDE = { spin: WIDE_RATE, since: WIDE_RATE, guess: WIDE_RATE, mine: WIDE_RATE }
 const WIDE_LIMITS = {
   wheel: { messages_per_second: 1_000, drain_ms: 20 },
+  guess: { messages_per_second: 1_000, drain_ms: 20 },
   lobby: { drain_ms: 20 },
   inbox: { drain_ms: 20 },
 }
@@ -57,24 +64,38 @@ export async function startStage(options: StageOptions = {}) {
   const reports: [string, unknown][] = []
   const report = (where: string, error: unknown) => void reports.push([where, error])
 
-  /** What a process has: everything but the database and the keys. */
-  async function startProcess() {
+  /** What a process has below its rooms: everything but the database and the keys. */
+  function makeCore() {
     const database = openPool(db.url, (error) => report('pool', error))
     const app = makeApp({ database, clock, keys: makeFairKeys(seedKeys, signing), report })
+    const checkpoints = makeCheckpoints(app, report)
+    const shared = { app, checkpoints, entropy: localEntropy, report }
+    const wheel = makeWheel(shared)
+    const draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
+    const guess = makeGuess({ app, draws })
+    const stop = async () => {
+      await checkpoints.stop()
+      await database.end()
+    }
+    return { database, app, checkpoints, wheel, draws, guess, stop }
+  }
+
+  async function startProcess() {
+    const core = makeCore()
+    const { database, app, checkpoints, wheel, guess } = core
     const directory = makeDirectory(database, 0)
     const tokens = makeTokens(tokenKey)
     const auth = makeAuth({ app, directory, tokens })
-    const checkpoints = makeCheckpoints(app, report)
-    const wheel = makeWheel({ app, checkpoints, entropy: localEntropy, report })
     const limits = {
       wheel: { ...WIDE_LIMITS.wheel, ...options.limits?.wheel },
+      guess: { ...WIDE_LIMITS.guess, ...options.limits?.guess },
       lobby: { ...WIDE_LIMITS.lobby, ...options.limits?.lobby },
       inbox: { ...WIDE_LIMITS.inbox, ...options.limits?.inbox },
     }
     const crowds = makeCrowds()
     const tamperLog = makeTamperLog(app, report)
     const suspect = options.suspects ? tamperLog.look : () => {}
-    const deps = { app, auth, wheel, checkpoints, crowds, report, suspect, limits }
+    const deps = { app, auth, wheel, guess, checkpoints, crowds, report, suspect, limits }
     const rooms = makeRooms(deps)
     installGuards({
       ...guardOptionsOf(rooms, deps, options.buckets ?? WIDE),
@@ -91,12 +112,9 @@ export async function startStage(options: StageOptions = {}) {
     await server.listen(0, '127.0.0.1')
     const { port } = http.address() as AddressInfo
     return {
-      database,
-      app,
+      ...core,
       auth,
       tokens,
-      checkpoints,
-      wheel,
       rooms,
       crowds,
       tamperLog,
@@ -109,8 +127,7 @@ export async function startStage(options: StageOptions = {}) {
       async stop() {
         await server.gracefullyShutdown(false)
         http.closeAllConnections()
-        await checkpoints.stop()
-        await database.end()
+        await core.stop()
       },
     }
   }
@@ -176,6 +193,28 @@ export async function startStage(options: StageOptions = {}) {
     return id
   }
 
+  /** A guess game by `carla` that takes guesses for a minute, unless it says otherwise. Returns its id. */
+  async function aGuessGame(wish: Record<string, unknown> = {}, tenant = 'demo'): Promise<string> {
+    const carla = actor('carla', ['creator'], tenant)
+    const input = gameCreate.parse({
+      title: 'Guess the weight',
+      mode: 'guess',
+      ...(wish['mode'] !== 'draw' && { rule: 'nearest', guess_min: 1, guess_max: 1000 }),
+      reward_type: 'product',
+      closes_at: new Date(clock.now().getTime() + 60_000).toISOString(),
+      ...wish,
+    })
+    const { id } = (await running.app.run(carla, gameResource().create, { input })) as { id: string }
+    await running.guess.publish(carla, id)
+    return id
+  }
+
+  /** Lets so much time pass and makes every step of every draw that is due. */
+  async function pass(duration_s: number, tenant = 'demo'): Promise<void> {
+    clock.advance(duration_s * 1_000)
+    await running.draws.advanceDue(tenants.get(tenant)!)
+  }
+
   const grant = (user_id: string, count: number, tenant = 'demo') =>
     running.app.run(actor('boss', ['operator'], tenant), grantChances, { user_id, count, reason: 'test' })
 
@@ -208,7 +247,8 @@ export async function startStage(options: StageOptions = {}) {
 
   async function settled(joined: SdkRoom<any, any>): Promise<WheelSdkRoom> {
     joined.reconnection.enabled = false
-    for (const type of ['spun', 'phase', 'notice', 'changed']) joined.onMessage(type, () => {})
+    for (const type of ['spun', 'entered', 'winner', 'phase', 'notice', 'changed'])
+      joined.onMessage(type, () => {})
     if (joined.state?.serverTime === undefined || joined.state.serverTime === 0) {
       await new Promise<void>((resolve) => joined.onStateChange.once(() => resolve()))
     }
@@ -242,6 +282,8 @@ export async function startStage(options: StageOptions = {}) {
     tenants,
     aTenant,
     aWheel,
+    aGuessGame,
+    pass,
     actor,
     grant,
     setStatus,
@@ -256,6 +298,8 @@ export async function startStage(options: StageOptions = {}) {
     get running() {
       return running
     },
+    /** Another process on the same database, without rooms of its own; whoever starts it stops it. */
+    anotherProcess: makeCore,
     /** Ends this process's part and starts another on the same database. */
     async restart() {
       await running.stop()

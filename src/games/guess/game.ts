@@ -10,13 +10,17 @@ import type { WordSource } from '../../fairness/rolls.ts'
 import { type Config, deriveFrom } from '../../fairness/transcript.ts'
 import { newId } from '../../ids.ts'
 import { grantPrizes } from '../../prizes/grant.ts'
+import { tellLobby } from '../lobby.ts'
 import { playerNames } from '../players.ts'
+import { guessEntry } from './lobby.ts'
 import {
   giveawayConfigSchema,
   guessConfigSchema,
   isClaimed,
+  notAwardedOf,
   placesOfGiveaway,
   placesOfGuess,
+  winningNumbersOf,
 } from './rules.ts'
 import {
   type GameRow,
@@ -107,12 +111,12 @@ async function moved(tx: Tx, draw: DrawRow): Promise<void> {
       ? { draw_id: draw.id, hash_value: draw.commit_hash, published_at: tx.now, opens_at: draw.opens_at }
       : {}
   await updateGame(tx, draw.game_id, { status: draw.status, ...promised })
+  tellLobby(tx, guessEntry(await gameOfDraw(tx, draw)))
 }
 
 /** Numbers, winners and who they are, together with the outcome itself (S0-30). Shown when the draw shows them. */
 async function drawn(tx: Tx, draw: DrawRow, winners: readonly WinnerRow[]): Promise<void> {
-  const targets = (draw.outcome?.['targets'] ?? []) as number[]
-  await insertWinningNumbers(tx, draw.game_id, targets)
+  await insertWinningNumbers(tx, draw.game_id, winningNumbersOf(draw.outcome))
   const guesses = new Map(
     (
       await loadSubmissionsOf(
@@ -151,7 +155,14 @@ async function award(tx: Tx, draw: DrawRow, winners: readonly WinnerRow[]): Prom
     wallet_game_id: game.wallet_game_id!,
     except: paid ? won.map(({ ref_id }) => ref_id) : [],
   })
-  await insertGameHistory(tx, game.id, await recordOf(tx, game, draw))
+  const record = await recordOf(tx, game, draw)
+  await insertGameHistory(tx, game.id, record)
+  const { winning_numbers, not_awarded } = record
+  tx.emit({
+    gameId: game.id,
+    type: 'game.completed',
+    data: { draw_id: draw.id, winning_numbers, not_awarded },
+  })
 }
 
 async function grant(tx: Tx, game: GameRow, draw: DrawRow, won: readonly WinnerRow[]): Promise<void> {
@@ -194,7 +205,7 @@ async function recordOf(tx: Tx, game: GameRow, draw: DrawRow): Promise<Record<st
     guess_max: game.guess_max,
     reward_type: game.reward_type,
     number_of_winners: game.number_of_winners,
-    not_awarded: Math.max(0, game.number_of_winners - history.filter((row) => !row.is_alternate).length),
+    not_awarded: notAwardedOf(game.number_of_winners, history),
     submission_count: game.submission_count,
     participant_count: game.participant_count,
     opens_at: draw.opens_at.toISOString(),
@@ -202,7 +213,7 @@ async function recordOf(tx: Tx, game: GameRow, draw: DrawRow): Promise<Record<st
     drawn_at: draw.drawn_at!.toISOString(),
     commit_hash: draw.commit_hash,
     entries_root: draw.entries_root,
-    winning_numbers: draw.outcome?.['targets'] ?? [],
+    winning_numbers: winningNumbersOf(draw.outcome),
     winners: history.map(({ user_id, place, guess, is_alternate }) => ({
       place,
       player: nameOf(user_id),

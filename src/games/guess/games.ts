@@ -6,9 +6,18 @@ import { type DrawView, drawView } from '../../draws/read.ts'
 import { loadDraw } from '../../draws/store.ts'
 import { refuse } from '../../errors.ts'
 import type { RoundEntropy } from '../../proofs/round-entropy.ts'
+import { LOBBY } from '../lobby.ts'
 import { playerNames } from '../players.ts'
 import { GIVEAWAY_GAME, GUESS_GAME } from './game.ts'
-import { configOf, faultsOf, isClaimed, RULE_SENTENCES, TIE_SENTENCES } from './rules.ts'
+import {
+  configOf,
+  faultsOf,
+  isClaimed,
+  notAwardedOf,
+  RULE_SENTENCES,
+  TIE_SENTENCES,
+  winningNumbersOf,
+} from './rules.ts'
 import {
   type GameRow,
   insertWalletGame,
@@ -149,10 +158,8 @@ export async function gameView(tx: Tx, game: GameRow, games: DrawGames): Promise
     entry_count: game.submission_count,
     participant_count: game.participant_count,
     draw,
-    winning_numbers: is_over ? ((row.outcome?.['targets'] ?? []) as number[]) : null,
-    not_awarded: is_over
-      ? Math.max(0, game.number_of_winners - draw!.winners.filter((each) => !each.is_alternate).length)
-      : null,
+    winning_numbers: is_over ? winningNumbersOf(row.outcome) : null,
+    not_awarded: is_over ? notAwardedOf(game.number_of_winners, draw!.winners) : null,
     server_time: tx.now.toISOString(),
   }
 }
@@ -205,11 +212,11 @@ export async function endReel(
 ): Promise<GameView> {
   const game = await loadGameOfReel(tx, reel_id)
   if (game === undefined || (game.status !== 'open' && game.status !== 'scheduled')) refuse('game_not_found')
-  const { id: game_id, title, closes_at } = game
+  const { id: game_id, title, is_public, closes_at } = game
   tx.emit({
-    gameId: 'lobby',
+    gameId: LOBBY,
     type: 'lobby.reel_ended',
-    data: { reel_id, game_id, title, status: game.status, closes_at: closes_at.toISOString() },
+    data: { reel_id, game_id, title, is_public, status: game.status, closes_at: closes_at.toISOString() },
   })
   return gameView(tx, game, games)
 }

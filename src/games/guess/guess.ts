@@ -4,8 +4,9 @@ import { makeBatcher } from '../../db/batch.ts'
 import type { Actor } from '../../db/tx.ts'
 import type { Draws } from '../../draws/service.ts'
 import { systemActor } from '../../system.ts'
-import { type GameView, publishGame, readGame } from './games.ts'
+import { type GameView, type MyGuess, publishGame, readGame, readMyGuesses } from './games.ts'
 import { type GuessAnswer, type GuessInput, type GuessReply, guessBatch } from './guesses.ts'
+import { findGuessGame, type GuessSnapshot, readGuessSince, readGuessSnapshot } from './read.ts'
 
 export type GuessRequest = { game_id: string; request_id: string; value: number | null }
 
@@ -15,6 +16,12 @@ export type Guess = {
   /** Commits to a draft and opens it when its time has come. */
   publish(actor: Actor, game_id: string): Promise<GameView>
   read(actor: Actor, game_id: string): Promise<GameView>
+  /** The actor's own guesses, replaced ones too. */
+  mine(actor: Actor, game_id: string): Promise<MyGuess[]>
+  /** The game that this actor may enter, for rooms. */
+  find(actor: Actor, game: string): ReturnType<typeof findGuessGame>
+  snapshot(actor: Actor, game_id: string): Promise<GuessSnapshot>
+  since(actor: Actor, game_id: string, version: number): ReturnType<typeof readGuessSince>
   stats(): ReturnType<ReturnType<typeof makeBatcher>['stats']>
 }
 
@@ -37,6 +44,10 @@ export function makeGuess({ app, draws }: { app: App; draws: Draws }): Guess {
       return read(actor, game_id)
     },
     read,
+    mine: (actor, game_id) => app.run(actor, readMyGuesses, { game_id }),
+    find: (actor, game) => app.run(actor, findGuessGame, game),
+    snapshot: (actor, game_id) => app.run(actor, readGuessSnapshot, { game_id, games }),
+    since: (actor, game_id, version) => app.run(actor, readGuessSince, { game_id, version, games }),
     stats: () => guesses.stats(),
   }
 }

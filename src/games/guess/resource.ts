@@ -5,6 +5,7 @@ import { refuse } from '../../errors.ts'
 import { type MadeResource, resource } from '../../http/resource.ts'
 import { mayChange } from './games.ts'
 import { faultsOf, GUESS_MAX, GUESS_POLICIES, MATCH_RULES, MODES, REWARD_TYPES } from './rules.ts'
+import { reelId } from './schemas.ts'
 import { isMember } from './store.ts'
 
 /** Only pages: the server never fetches it, and a browser must not run it (S0-01). */
@@ -31,10 +32,7 @@ const fields = {
   reward_type: z.enum(REWARD_TYPES),
   reward_text: z.string().max(500).nullable(),
   prize_id: z.int().min(1).nullable(),
-  reel_id: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,128}$/)
-    .nullable(),
+  reel_id: reelId.nullable(),
   is_public: z.boolean(),
   opens_at: instant.nullable(),
   closes_at: instant,

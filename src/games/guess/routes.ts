@@ -8,7 +8,6 @@ import { exampleOf } from '../../http/resource.ts'
 import { type Route, route } from '../../http/route.ts'
 import { PERIOD_QUERY, PERIOD_SHAPE, periodOf } from '../../insight/period.ts'
 import { loadTerms } from '../../prizes/store.ts'
-import { requestId } from '../wheel/schemas.ts'
 import {
   cancelGame,
   endReel,
@@ -20,7 +19,7 @@ import {
 } from './games.ts'
 import type { Guess } from './guess.ts'
 import { gameResource } from './resource.ts'
-import { GUESS_MAX } from './rules.ts'
+import { guessRequest, reelId } from './schemas.ts'
 
 const TAGS = ['Guess games']
 const uuid = '01a1f938-87bf-72bd-8203-e461f26d8a24'
@@ -28,10 +27,7 @@ const hash = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'
 const at = '2026-11-20T12:00:00.000Z'
 const params = z.strictObject({ id: z.uuid() })
 const reel = z.strictObject({
-  reel_id: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,128}$/)
-    .meta({ example: 'r-1' }),
+  reel_id: reelId.meta({ example: 'r-1' }),
 })
 const tenantQuery = z.strictObject({
   tenant: z
@@ -148,12 +144,6 @@ const myGuess = z.strictObject({
   entrant: z.string().nullable(),
   salt: z.string().nullable(),
   accepted_at: z.string(),
-})
-
-/** What a guess is made of; `value` is absent in a game of mode draw. */
-export const guessRequest = z.strictObject({
-  request_id: requestId,
-  value: z.int().min(-GUESS_MAX).max(GUESS_MAX).nullable().default(null),
 })
 
 export type GuessRouteDeps = { app: App; draws: Draws; guess: Guess }

@@ -174,6 +174,19 @@ export function placesOfGiveaway(outcome: {
   ]
 }
 
+/** The numbers that were drawn; none where the rule needs none. */
+export function winningNumbersOf(outcome: Record<string, unknown> | null): number[] {
+  return (outcome?.['targets'] ?? []) as number[]
+}
+
+/** How many of the promised places nobody stands on, because fewer entered (S0-03). */
+export function notAwardedOf(
+  number_of_winners: number,
+  winners: readonly { is_alternate: boolean }[],
+): number {
+  return Math.max(0, number_of_winners - winners.filter((each) => !each.is_alternate).length)
+}
+
 export type GuessState = {
   status: string
   opens_at: Date | null

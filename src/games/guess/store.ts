@@ -87,6 +87,16 @@ export function loadActiveGames(tx: Tx, now: Date, limit: number) {
   )
 }
 
+/** Published games that are not over, the one that closes first first. */
+export function loadListedGames(tx: Tx) {
+  return tx.rows<GameRow>(
+    `select ${COLUMNS} from games
+     where is_active and status in ('scheduled', 'open', 'closed', 'drawing', 'drawn') order by closes_at, id limit 500`,
+    [],
+    'guess_games_listed',
+  )
+}
+
 /** The game of a reel: the active one, else the newest that was. */
 export function loadGameOfReel(tx: Tx, reel_id: string) {
   return tx.one<GameRow>(

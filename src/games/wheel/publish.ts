@@ -8,7 +8,7 @@ import { NODE_HASH } from '../../node-hash.ts'
 import { loadPrizes } from '../../prizes/grant-store.ts'
 import { definitionWarnings, type Warning } from '../../prizes/practice.ts'
 import type { Hours } from '../../schedule.ts'
-import { tellLobby } from '../lobby.ts'
+import { tellLobby, wheelEntry } from '../lobby.ts'
 import {
   probabilityOf,
   rangesOf,
@@ -140,7 +140,7 @@ async function putVersion(
       hours: hoursOf(spin, wheel.time_zone),
     },
   })
-  tellLobby(tx, { ...wheel, wheel_status: status })
+  tellLobby(tx, wheelEntry({ ...wheel, wheel_status: status }))
   tx.audit({
     action,
     entity_type: 'wheel_game',
@@ -264,7 +264,7 @@ export async function changeStatus(
   if (wheel.wheel_status === status) return { wheel_status: status }
   await setWheelStatus(tx, wheel.id, status)
   tx.emit({ gameId: wheel.id, type: 'wheel.status', data: { status } })
-  tellLobby(tx, { ...wheel, wheel_status: status })
+  tellLobby(tx, wheelEntry({ ...wheel, wheel_status: status }))
   tx.audit({
     action: 'change_status',
     entity_type: 'wheel_game',
