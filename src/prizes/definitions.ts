@@ -207,6 +207,7 @@ async function partsOf(tx: Tx, type: string, given: readonly Omit<Part, 'snapsho
     const row = found.get(prize_id) ?? bad(`There is no prize ${prize_id} to put in.`)
     if (takesEffect(row.type as PrizeType) !== 'applied')
       bad(`A part is used on an order, which a prize of type ${row.type} is not.`)
+    if (row.takes_codes) bad('A prize that comes with codes of a partner is given by itself.')
     return { prize_id, quantity, snapshot: snapshotOf(row) }
   })
 }

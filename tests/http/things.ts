@@ -56,6 +56,7 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
   const thing = await aPrize({ type: 'product', name: 'A phone' })
   await post(winner, `gamification/claim/${await aPlay(thing.id)}`, { name: 'W', address: 'Main Street 1' })
   const fulfilment = (await ask(operator, 'GET', 'fulfilments')).data[0]
+  const walletGame = (await ask(operator, 'GET', 'gamification/games')).data[0]
   const stock = await post(operator, 'item-stocks', { item_id: 'i-1', item_name: 'An item', stock: 1 })
   const mystery = await aPrize({
     type: 'mystery',
@@ -134,11 +135,18 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
     [/^\/api\/v1\/wheels\/\{slug\}\/spins/, ...slug, { request_id: 'r-1' }],
     [/^\/api\/v1\/wheels\/\{slug\}\/simulate/, ...slug, { spins: 10 }],
     [/^\/api\/v1\/wheels\/\{slug\}\//, ...slug],
+    [
+      /^\/api\/v1\/prizes\/\{id\}\/codes/,
+      { id: String(wheel.prize_id) },
+      { id: '999999' },
+      { codes: ['STRANGER-1'] },
+    ],
     [/^\/api\/v1\/prizes\//, { id: String(wheel.prize_id) }, { id: '999999' }, {}],
     [/^\/api\/v1\/mysteries\/.*\/rotate/, ...prize, { client_seed: 'a-seed-of-my-own' }],
     [/^\/api\/v1\/mysteries\//, ...prize],
     [/^\/api\/v1\/item-stocks\//, { id: String(stock.id) }, { id: '999999' }, {}],
     [/^\/api\/v1\/fulfilments\//, { id: fulfilment.id }, ID, { note: 'x' }],
+    [/\/gamification\/games\//, { id: String(walletGame.id) }, { id: '999999' }, {}],
     [/\/gamification\/prize\//, { prize_code }, { prize_code: 'ZZZZZZZZ' }],
     [/\/gamification\/gift\//, play, NO_PLAY, { to: 'friend' }],
     [/\/gamification\/gifts\//, { id: gift.data.id }, ID],
