@@ -34,6 +34,8 @@ import { selfTest } from './fairness/self-test.ts'
 import { makeGuess } from './games/guess/guess.ts'
 import { guessRoutes } from './games/guess/routes.ts'
 import { DRAW_GAMES } from './games/index.ts'
+import { makeRaffle } from './games/raffle/raffle.ts'
+import { raffleRoutes } from './games/raffle/routes.ts'
 import { grantChances } from './games/wheel/chances.ts'
 import { wheelResource } from './games/wheel/resource.ts'
 import { wheelRoutes } from './games/wheel/routes.ts'
@@ -143,6 +145,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const wheel = makeWheel(shared)
   const draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
   const guess = makeGuess({ app, draws })
+  const raffle = makeRaffle({ app, draws, locked: shared.locked })
   await reseal(app, directory, log)
 
   const setting = { allows_loopback: config.allows_webhook_loopback }
@@ -205,6 +208,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...customerRoutes(),
         ...webhookRoutes(setting),
         ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),
+        ...raffleRoutes({ app, raffle }),
         ...drawRoutes({ app, draws }),
         ...guessRoutes({ app, draws, guess }),
         ...proofRoutes({ app, wheel, checkpoints }),
@@ -274,6 +278,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const keepers = [
     keep('rounds', wheel.advanceRounds, directory, report),
     keep('draws', draws.advanceDue, directory, report),
+    keep('raffles', raffle.tidy, directory, report),
   ]
   steps.push({ name: 'keepers', stop: () => Promise.all(keepers.map((keeper) => keeper.stop())) })
 

@@ -871,10 +871,13 @@ table gamification_games (row-level security, forced)
   row_version integer not null default 1
   created_at timestamp with time zone not null
   updated_at timestamp with time zone not null
+  raffle_campaign_id uuid
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, raffle_campaign_id) REFERENCES raffle_campaigns(tenant_id, id)
   FOREIGN KEY (tenant_id, wheel_game_id) REFERENCES wheel_games(tenant_id, id)
   PRIMARY KEY (id)
   UNIQUE (tenant_id, id)
+  UNIQUE (tenant_id, raffle_campaign_id)
   UNIQUE (tenant_id, wheel_game_id)
   CREATE UNIQUE INDEX gamification_games_of_source ON public.gamification_games USING btree (tenant_id, game_type) WHERE ((game_type)::text = ANY ((ARRAY['campaign'::character varying, 'referral'::character varying, 'loyalty'::character varying, 'support'::character varying, 'partner'::character varying, 'other'::character varying])::text[]))
   policy auditor_reads for select to livedraw_auditor using (true)
@@ -1498,6 +1501,300 @@ table prize_transfers (row-level security, forced)
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table raffle_campaigns (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  campaign_name character varying(120) not null
+  campaign_slug character varying(64) not null
+  campaign_description text
+  campaign_status character varying(16) not null default 'draft'::character varying
+  campaign_type character varying(32) not null default 'raffle'::character varying
+  start_time timestamp with time zone not null
+  end_time timestamp with time zone not null
+  ticket_price integer not null
+  currency character varying(3) not null
+  total_tickets integer not null
+  sold_tickets integer not null default 0
+  issued_tickets integer not null default 0
+  campaign_config jsonb not null default '{}'::jsonb
+  is_public boolean not null default true
+  is_active boolean not null default true
+  number_key text
+  instant_seed text
+  instant_hash text
+  number_cursors jsonb not null default '{}'::jsonb
+  first_draw_id uuid
+  cancelled_why character varying(500)
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((campaign_name)::text <> ''::text))
+  CHECK (((campaign_slug)::text ~ '^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$'::text))
+  CHECK (((campaign_status)::text = ANY ((ARRAY['draft'::character varying, 'scheduled'::character varying, 'open'::character varying, 'closed'::character varying, 'drawing'::character varying, 'drawn'::character varying, 'settled'::character varying, 'cancelled'::character varying])::text[])))
+  CHECK (((campaign_type)::text = ANY ((ARRAY['raffle'::character varying, 'giveaway'::character varying])::text[])))
+  CHECK (((currency)::text ~ '^[A-Z]{3}$'::text))
+  CHECK (((sold_tickets <= issued_tickets) AND (issued_tickets <= total_tickets)))
+  CHECK (((ticket_price >= 0) AND (ticket_price <= 100000000)))
+  CHECK (((total_tickets >= 1) AND (total_tickets <= 10000000)))
+  CHECK ((sold_tickets >= 0))
+  CHECK ((start_time < end_time))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  CREATE UNIQUE INDEX raffle_campaigns_by_slug ON public.raffle_campaigns USING btree (tenant_id, campaign_slug) WHERE is_active
+  CREATE INDEX raffle_campaigns_by_time ON public.raffle_campaigns USING btree (tenant_id, created_at, id)
+  CREATE TRIGGER raffle_campaigns_are_kept BEFORE DELETE OR UPDATE ON public.raffle_campaigns FOR EACH ROW EXECUTE FUNCTION keep_campaign()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table raffle_configurations (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  config_name character varying(120) not null
+  config_type character varying(32) not null default 'campaign'::character varying
+  config_values jsonb not null default '{}'::jsonb
+  is_active boolean not null default true
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((config_name)::text <> ''::text))
+  CHECK (((config_type)::text = 'campaign'::text))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  CREATE UNIQUE INDEX raffle_configurations_by_name ON public.raffle_configurations USING btree (tenant_id, config_name) WHERE is_active
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table raffle_draws (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  raffle_campaign_id uuid not null
+  draw_order integer not null
+  draw_name character varying(120) not null
+  draw_time timestamp with time zone not null
+  draw_status character varying(16) not null default 'draft'::character varying
+  total_tickets integer not null default 0
+  winning_tickets integer not null
+  alternates integer not null
+  prizes jsonb not null
+  draw_results jsonb
+  frozen_at timestamp with time zone
+  redraw_of uuid
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((alternates >= 0) AND (alternates <= 1000)))
+  CHECK (((draw_name)::text <> ''::text))
+  CHECK (((draw_status)::text = ANY ((ARRAY['draft'::character varying, 'scheduled'::character varying, 'open'::character varying, 'closed'::character varying, 'drawing'::character varying, 'drawn'::character varying, 'settled'::character varying, 'cancelled'::character varying])::text[])))
+  CHECK (((winning_tickets >= 1) AND (winning_tickets <= 1000)))
+  CHECK ((draw_order >= 1))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, raffle_campaign_id) REFERENCES raffle_campaigns(tenant_id, id)
+  FOREIGN KEY (tenant_id, redraw_of) REFERENCES raffle_draws(tenant_id, id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  UNIQUE (tenant_id, raffle_campaign_id, draw_name)
+  UNIQUE (tenant_id, raffle_campaign_id, draw_order)
+  CREATE TRIGGER raffle_draws_are_kept BEFORE DELETE OR UPDATE ON public.raffle_draws FOR EACH ROW EXECUTE FUNCTION keep_raffle_draw()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table raffle_held_numbers (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  raffle_campaign_id uuid not null
+  number integer not null
+  purchase_id uuid not null
+  FOREIGN KEY (tenant_id, purchase_id) REFERENCES raffle_purchases(tenant_id, id)
+  FOREIGN KEY (tenant_id, raffle_campaign_id) REFERENCES raffle_campaigns(tenant_id, id)
+  PRIMARY KEY (tenant_id, raffle_campaign_id, number)
+  CREATE INDEX raffle_held_numbers_of_purchase ON public.raffle_held_numbers USING btree (tenant_id, purchase_id)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table raffle_instant_wins (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  raffle_campaign_id uuid not null
+  number integer not null
+  prize_id bigint not null
+  ticket_id uuid
+  user_id character varying(128)
+  play_id bigint
+  won_at timestamp with time zone
+  CHECK ((((ticket_id IS NULL) = (user_id IS NULL)) AND ((ticket_id IS NULL) = (won_at IS NULL))))
+  FOREIGN KEY (tenant_id, prize_id) REFERENCES gamification_prizes(tenant_id, id)
+  FOREIGN KEY (tenant_id, raffle_campaign_id) REFERENCES raffle_campaigns(tenant_id, id)
+  FOREIGN KEY (tenant_id, ticket_id) REFERENCES raffle_tickets(tenant_id, id)
+  PRIMARY KEY (tenant_id, raffle_campaign_id, number)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (ticket_id, user_id, play_id, won_at) to livedraw_app
+
+table raffle_purchases (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  raffle_campaign_id uuid not null
+  user_id character varying(128) not null
+  request_id character varying(300) not null
+  request_hash text not null
+  purchase_status character varying(16) not null
+  via character varying(32) not null
+  policy_id uuid
+  quantity integer not null
+  amount_minor bigint not null
+  numbers integer[] not null
+  client_entropy character varying(64)
+  reserved_until timestamp with time zone
+  transfer_id uuid
+  refunded_at timestamp with time zone
+  refund_reason character varying(500)
+  answer text
+  paid_answer text
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((((purchase_status)::text = 'refunded'::text) = (refunded_at IS NOT NULL)))
+  CHECK ((((purchase_status)::text = 'reserved'::text) <= (reserved_until IS NOT NULL)))
+  CHECK (((purchase_status)::text = ANY ((ARRAY['reserved'::character varying, 'done'::character varying, 'refunded'::character varying, 'released'::character varying])::text[])))
+  CHECK (((quantity >= 1) AND (quantity <= 1000)))
+  CHECK ((amount_minor >= 0))
+  CHECK ((cardinality(numbers) = quantity))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  FOREIGN KEY (tenant_id, policy_id) REFERENCES raffle_ticket_allocation_policies(tenant_id, id)
+  FOREIGN KEY (tenant_id, raffle_campaign_id) REFERENCES raffle_campaigns(tenant_id, id)
+  FOREIGN KEY (tenant_id, transfer_id) REFERENCES ledger_transfers(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, raffle_campaign_id, user_id, request_id)
+  CREATE INDEX raffle_purchases_reserved ON public.raffle_purchases USING btree (tenant_id, raffle_campaign_id, reserved_until) WHERE ((purchase_status)::text = 'reserved'::text)
+  CREATE INDEX raffle_purchases_to_refund ON public.raffle_purchases USING btree (tenant_id, raffle_campaign_id, id) WHERE ((purchase_status)::text = 'done'::text)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table raffle_ticket_allocation_policies (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  policy_name character varying(120) not null
+  allocation_policy character varying(32) not null
+  policy_config jsonb not null default '{}'::jsonb
+  is_active boolean not null default true
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((allocation_policy)::text = ANY ((ARRAY['paid'::character varying, 'free'::character varying, 'per_order_amount'::character varying, 'per_action'::character varying, 'time_watching'::character varying, 'subscriber_weight'::character varying, 'bonus_entries'::character varying, 'auto_all'::character varying, 'user_pick'::character varying, 'random_number'::character varying, 'sequential'::character varying, 'range_split'::character varying, 'instant_win'::character varying, 'cooldown'::character varying, 'invite'::character varying])::text[])))
+  CHECK (((policy_name)::text <> ''::text))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (id)
+  UNIQUE (tenant_id, id)
+  CREATE UNIQUE INDEX raffle_policies_by_name ON public.raffle_ticket_allocation_policies USING btree (tenant_id, policy_name) WHERE is_active
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
+table raffle_tickets (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  raffle_campaign_id uuid not null
+  user_id character varying(128) not null
+  ticket_number character varying(16) not null
+  ticket_status character varying(16) not null default 'active'::character varying
+  ticket_purchased_at timestamp with time zone not null
+  purchase_id uuid not null
+  via character varying(32) not null
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((ticket_status)::text = ANY ((ARRAY['active'::character varying, 'won'::character varying, 'lost'::character varying, 'refunded'::character varying])::text[])))
+  FOREIGN KEY (tenant_id, purchase_id) REFERENCES raffle_purchases(tenant_id, id)
+  FOREIGN KEY (tenant_id, raffle_campaign_id) REFERENCES raffle_campaigns(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, raffle_campaign_id, ticket_number)
+  CREATE INDEX raffle_tickets_active ON public.raffle_tickets USING btree (tenant_id, raffle_campaign_id) WHERE ((ticket_status)::text = 'active'::text)
+  CREATE INDEX raffle_tickets_of_purchase ON public.raffle_tickets USING btree (tenant_id, purchase_id)
+  CREATE INDEX raffle_tickets_of_user ON public.raffle_tickets USING btree (tenant_id, raffle_campaign_id, user_id, created_at)
+  CREATE TRIGGER raffle_tickets_are_kept BEFORE DELETE OR UPDATE ON public.raffle_tickets FOR EACH ROW EXECUTE FUNCTION keep_ticket()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (ticket_status, row_version, updated_at) to livedraw_app
+
+table raffle_winner_history (row-level security, forced)
+  id bigint not null generated as identity
+  tenant_id uuid not null default app_tenant_id()
+  winner_id uuid not null
+  from_status character varying(16)
+  to_status character varying(16) not null
+  ended_as character varying(16)
+  moved_at timestamp with time zone not null
+  moved_by character varying(128) not null
+  why character varying(500)
+  FOREIGN KEY (tenant_id, winner_id) REFERENCES raffle_winners(tenant_id, id)
+  PRIMARY KEY (tenant_id, winner_id, id)
+  CREATE TRIGGER raffle_winner_history_is_final BEFORE DELETE OR UPDATE ON public.raffle_winner_history FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table raffle_winners (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  raffle_draw_id uuid not null
+  place integer not null
+  raffle_ticket_id uuid not null
+  user_id character varying(128) not null
+  winner_status character varying(16) not null
+  ended_as character varying(16)
+  prize_place integer
+  prize_id bigint
+  prize_type character varying(32)
+  prize_amount numeric(18,2)
+  play_id bigint
+  prize_note character varying(200)
+  winner_announced_at timestamp with time zone
+  contacted_at timestamp with time zone
+  contact_count integer not null default 0
+  claimed_at timestamp with time zone
+  delivered_at timestamp with time zone
+  ended_at timestamp with time zone
+  claim_until timestamp with time zone
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((((winner_status)::text = 'forfeited'::text) = (ended_as IS NOT NULL)))
+  CHECK ((((winner_status)::text = 'forfeited'::text) = (ended_at IS NOT NULL)))
+  CHECK ((((winner_status)::text = ANY ((ARRAY['alternate'::character varying, 'forfeited'::character varying])::text[])) OR ((winner_announced_at IS NOT NULL) AND (prize_place IS NOT NULL))))
+  CHECK (((ended_as)::text = ANY ((ARRAY['declined'::character varying, 'forfeited'::character varying, 'replaced'::character varying, 'refunded'::character varying])::text[])))
+  CHECK (((winner_status)::text = ANY ((ARRAY['announced'::character varying, 'contacted'::character varying, 'claimed'::character varying, 'delivered'::character varying, 'alternate'::character varying, 'forfeited'::character varying])::text[])))
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  FOREIGN KEY (tenant_id, prize_id) REFERENCES gamification_prizes(tenant_id, id)
+  FOREIGN KEY (tenant_id, raffle_draw_id) REFERENCES raffle_draws(tenant_id, id)
+  FOREIGN KEY (tenant_id, raffle_draw_id, place) REFERENCES draw_winners(tenant_id, draw_id, place)
+  FOREIGN KEY (tenant_id, raffle_ticket_id) REFERENCES raffle_tickets(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, raffle_draw_id, place)
+  UNIQUE (tenant_id, raffle_draw_id, raffle_ticket_id)
+  CREATE INDEX raffle_winners_by_deadline ON public.raffle_winners USING btree (tenant_id, claim_until) WHERE ((winner_status)::text = ANY ((ARRAY['announced'::character varying, 'contacted'::character varying])::text[]))
+  CREATE UNIQUE INDEX raffle_winners_one_per_prize ON public.raffle_winners USING btree (tenant_id, raffle_draw_id, prize_place) WHERE ((winner_status)::text <> ALL ((ARRAY['alternate'::character varying, 'forfeited'::character varying])::text[]))
+  CREATE TRIGGER raffle_winners_move AFTER INSERT OR UPDATE ON public.raffle_winners FOR EACH ROW EXECUTE FUNCTION move_winner()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
 table referrals (row-level security, forced)
@@ -2329,6 +2626,25 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.keep_campaign()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'DELETE' and old.campaign_status <> 'draft'
+     or tg_op = 'UPDATE' and old.campaign_status <> 'draft' and (
+       row(new.start_time, new.end_time, new.ticket_price, new.currency, new.total_tickets, new.campaign_config, new.campaign_type,
+           new.number_key, new.instant_seed, new.instant_hash, new.first_draw_id)
+       is distinct from
+       row(old.start_time, old.end_time, old.ticket_price, old.currency, old.total_tickets, old.campaign_config, old.campaign_type,
+           old.number_key, old.instant_seed, old.instant_hash, old.first_draw_id)
+       or new.campaign_status = 'draft' or new.issued_tickets < old.issued_tickets) then
+    raise exception 'what a published raffle promised cannot be changed' using errcode = '55000';
+  end if;
+  return coalesce(new, old);
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.keep_draw()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2403,6 +2719,25 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.keep_raffle_draw()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'DELETE' and old.draw_status <> 'draft'
+     or tg_op = 'UPDATE' and old.draw_status <> 'draft' and (
+       row(new.raffle_campaign_id, new.draw_order, new.draw_name, new.draw_time, new.winning_tickets, new.alternates, new.prizes, new.redraw_of)
+       is distinct from
+       row(old.raffle_campaign_id, old.draw_order, old.draw_name, old.draw_time, old.winning_tickets, old.alternates, old.prizes, old.redraw_of)
+       or (old.frozen_at is not null and row(new.frozen_at, new.total_tickets) is distinct from row(old.frozen_at, old.total_tickets))
+       or (old.draw_results is not null and new.draw_results is distinct from old.draw_results)
+       or new.draw_status = 'draft') then
+    raise exception 'what a raffle draw promised cannot be changed' using errcode = '55000';
+  end if;
+  return coalesce(new, old);
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.keep_round()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2457,6 +2792,23 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.keep_ticket()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'DELETE'
+     or row(new.id, new.raffle_campaign_id, new.user_id, new.ticket_number, new.ticket_purchased_at, new.purchase_id, new.via)
+        is distinct from row(old.id, old.raffle_campaign_id, old.user_id, old.ticket_number, old.ticket_purchased_at, old.purchase_id, old.via)
+     or (old.ticket_status, new.ticket_status) not in
+         (('active', 'active'), ('active', 'won'), ('active', 'lost'), ('active', 'refunded'), ('won', 'won'), ('lost', 'lost'),
+          ('lost', 'won'), ('won', 'lost'), ('refunded', 'refunded')) then
+    raise exception 'a ticket cannot be changed like that' using errcode = '55000';
+  end if;
+  return new;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.metric_alerts()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2482,6 +2834,30 @@ begin
     set analytics_id = excluded.analytics_id, alert_message = excluded.alert_message, alert_metadata = excluded.alert_metadata,
         seen_count = a.seen_count + 1, last_seen_at = excluded.last_seen_at, updated_at = excluded.updated_at,
         row_version = a.row_version + 1;
+  return null;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.move_winner()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'UPDATE' then
+    if row(new.id, new.raffle_draw_id, new.place, new.raffle_ticket_id, new.user_id) is distinct from
+       row(old.id, old.raffle_draw_id, old.place, old.raffle_ticket_id, old.user_id)
+       or (old.prize_place is not null and new.prize_place is distinct from old.prize_place)
+       or (new.winner_status <> old.winner_status and (old.winner_status, new.winner_status) not in
+            (('alternate', 'announced'), ('alternate', 'forfeited'), ('announced', 'contacted'), ('announced', 'claimed'),
+             ('announced', 'forfeited'), ('contacted', 'claimed'), ('contacted', 'forfeited'), ('claimed', 'delivered'),
+             ('claimed', 'forfeited'))) then
+      raise exception 'a winner does not move from % to %', old.winner_status, new.winner_status using errcode = '55000';
+    end if;
+    if new.winner_status = old.winner_status and new.contact_count = old.contact_count then return null; end if;
+  end if;
+  insert into raffle_winner_history (tenant_id, winner_id, from_status, to_status, ended_as, moved_at, moved_by, why)
+  values (new.tenant_id, new.id, case when tg_op = 'UPDATE' then old.winner_status end, new.winner_status, new.ended_as, new.updated_at,
+          coalesce(nullif(current_setting('app.moved_by', true), ''), session_user), nullif(current_setting('app.moved_why', true), ''));
   return null;
 end $function$
 
@@ -2933,6 +3309,8 @@ sequence play_ids
 sequence prize_history_id_seq
 
 sequence prize_transfers_id_seq
+
+sequence raffle_winner_history_id_seq
 
 -- Roles
 

@@ -87,7 +87,7 @@ const doorsHoldNoStore: Rule = (sources) =>
 const isPure = (path: string) =>
   !isTest(path) &&
   (inside(path, 'src/fairness') ||
-    (inside(path, 'src') && /[/-](rules|lifecycle|conditions|schedule)\.ts$/.test(path)))
+    (inside(path, 'src') && /[/-](rules|lifecycle|conditions|schedule|policies)\.ts$/.test(path)))
 
 /** Packages that compute and do nothing else. */
 const PURE_PACKAGES = /^(@noble\/(hashes|curves)\/|zod$)/

@@ -4,6 +4,7 @@ import type { Database } from '../db/pool.ts'
 import { checkApplications } from './applications.ts'
 import { type Block, type Invariants, readInvariants } from './blocks.ts'
 import { checkAuditChain, checkPublicLogs, type SigningKeys } from './chains.ts'
+import { checkDraws } from './draws.ts'
 import {
   checkCommitments,
   checkMysteries,
@@ -132,6 +133,7 @@ async function recompute(reader: Reader, signingKeys: SigningKeys): Promise<Chec
     await checkVersions(reader),
     ...(await checkSpins(reader, tenants)),
     ...(await checkRounds(reader, tenants)),
+    ...(await checkDraws(reader, tenants)),
     ...(await checkMysteries(reader, tenants)),
     ...(await checkApplications(reader, tenants)),
   ]

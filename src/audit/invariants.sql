@@ -7,7 +7,6 @@
 --
 -- Tables of the games that are not in this version yet. A block that reads one of them is reported as not part of
 -- this version; any other missing table is a violation.
--- @LATER raffle_campaigns raffle_draws raffle_tickets raffle_winners
 -- @LATER tournaments tournament_points tournament_winners tournament_entries
 
 -- @I1 Chances are never negative, and used plus remaining is what was granted.
@@ -116,20 +115,21 @@ having count(distinct w.raffle_ticket_id) <> count(w.id)
     or bool_or(w.id is not null and (t.raffle_campaign_id = d.raffle_campaign_id and t.user_id = w.user_id
                                      and t.tenant_id = w.tenant_id and t.ticket_purchased_at < d.frozen_at) is not true);
 
--- @I10 A finished draw has the stated number of winners, as far as tickets and alternates reach.
+-- @I10 A finished draw has the stated number of winners, as far as its list and its alternates reach.
+-- The list is that of the draw: people who are on it once, and whom a rule left out, make it shorter than the tickets.
 select id, wanted, all_rows, forfeited, standing
 from (select d.id,
-             least(d.winning_tickets,
-                   (select count(*) from raffle_tickets t
-                    where t.raffle_campaign_id = d.raffle_campaign_id and t.ticket_status is distinct from 'refunded'
-                      and t.ticket_purchased_at < d.frozen_at)) as wanted,
+             least(d.winning_tickets, case when c.campaign_config->>'repeat_winners' = 'false' then l.entrants else l.entries end) as wanted,
              count(w.id) as all_rows,
              count(w.id) filter (where w.winner_status = 'forfeited') as forfeited,
              count(w.id) filter (where coalesce(w.winner_status, '') not in ('alternate', 'forfeited')) as standing
       from raffle_draws d
+      join raffle_campaigns c on c.id = d.raffle_campaign_id
+      cross join lateral (select count(*) as entries, count(distinct e.user_id) as entrants
+                          from draw_entries e where e.tenant_id = d.tenant_id and e.draw_id = d.id) l
       left join raffle_winners w on w.raffle_draw_id = d.id
       where d.draw_status in ('completed', 'drawn', 'settled')
-      group by d.id, d.winning_tickets, d.raffle_campaign_id, d.frozen_at) x
+      group by d.id, d.winning_tickets, c.campaign_config->>'repeat_winners', l.entries, l.entrants) x
 where all_rows < wanted or standing is distinct from least(wanted, all_rows - forfeited);
 
 -- @I10 A campaign has one finished draw per name.
@@ -757,3 +757,74 @@ left join partner_codes c on c.tenant_id = p.tenant_id and c.prize_id = p.id and
 where p.takes_codes
 group by p.id, p.stock, p.won_count
 having p.stock - p.won_count <> count(c.id);
+-- @L40 The list of a draw is 0, 1, 2, ... and as long as its draw says.
+select d.id, d.entry_count, count(e.entry_index) as entries
+from draws d
+left join draw_entries e on e.tenant_id = d.tenant_id and e.draw_id = d.id
+group by d.id, d.entry_count
+having count(e.entry_index) <> d.entry_count or coalesce(max(e.entry_index) + 1, 0) <> d.entry_count;
+
+-- @L41 Every place of a drawn draw is filled once, in order, by an entry of its list and its owner.
+select d.id, d.place_count, count(w.place) as places
+from draws d
+left join draw_winners w on w.tenant_id = d.tenant_id and w.draw_id = d.id
+left join draw_entries e on e.tenant_id = w.tenant_id and e.draw_id = w.draw_id and e.entry_index = w.entry_index
+group by d.id, d.place_count
+having count(w.place) <> d.place_count or coalesce(max(w.place), 0) <> d.place_count
+    or count(distinct w.entry_index) <> count(w.place)
+    or bool_or(w.place is not null and (e.user_id = w.user_id and e.ref_id = w.ref_id) is not true);
+
+-- @L42 A draw was decided after a signed checkpoint covered the root of its list, and its list was frozen before.
+select d.id
+from draws d
+where d.status in ('drawn', 'settled')
+  and not exists (select from fair_log r
+                  join fair_log o on o.tenant_id = r.tenant_id and o.commit_hash = r.commit_hash and o.type = 'result'
+                  join fair_checkpoints c on c.tenant_id = r.tenant_id and c.log_size > r.seq and c.log_size <= o.seq
+                  where r.tenant_id = d.tenant_id and r.commit_hash = d.commit_hash and r.type = 'root'
+                    and r.event::jsonb->>'root' = d.entries_root and d.frozen_at <= d.drawn_at);
+
+-- @L43 A redraw was asked for by one person and approved by another.
+select d.id
+from draws d
+left join draw_redraws r on r.tenant_id = d.tenant_id and r.new_draw_id = d.id
+where d.redraw_of is not null
+  and (r.draw_id = d.redraw_of and r.decision = 'approved' and r.decided_by <> r.asked_by) is not true;
+
+-- @L44 A published raffle draw says of itself what its draw says.
+select r.id, r.draw_status, d.status
+from raffle_draws r
+left join draws d on d.tenant_id = r.tenant_id and d.id = r.id
+where r.draw_status <> 'draft'
+  and (d.status = r.draw_status and d.game_id = r.raffle_campaign_id::text and d.frozen_at is not distinct from r.frozen_at
+       and r.total_tickets = case when d.entries_root is null then 0 else d.entry_count end) is not true;
+
+-- @L45 A purchase has the tickets that it was for, and paid for them with one transfer of its amount into the pool of its raffle.
+select p.id, p.purchase_status, p.quantity, p.amount_minor
+from raffle_purchases p
+left join ledger_transfers t on t.tenant_id = p.tenant_id and t.id = p.transfer_id
+where (select count(*) from raffle_tickets k where k.tenant_id = p.tenant_id and k.purchase_id = p.id and k.user_id = p.user_id)
+        <> case when p.purchase_status in ('done', 'refunded') then p.quantity else 0 end
+   or (p.purchase_status in ('done', 'refunded') and p.amount_minor > 0
+       and (t.obligation = 'raffle:' || p.id
+            and exists (select from ledger_postings g join ledger_accounts a on a.tenant_id = g.tenant_id and a.id = g.account_id
+                        where g.tenant_id = t.tenant_id and g.txn_id = t.id and g.amount_minor = p.amount_minor
+                          and a.account_kind = 'pool' and a.owner_id = 'raffle:' || p.raffle_campaign_id)) is not true)
+   or (p.purchase_status = 'refunded' and p.transfer_id is not null
+       and not exists (select from ledger_transfers r where r.tenant_id = p.tenant_id and r.corrects_id = p.transfer_id and r.is_reversal));
+
+-- @L46 A ticket is on the list of the first draw, where tickets win, and its leaf has its number.
+select t.id, t.ticket_number, e.leaf
+from raffle_tickets t
+join raffle_campaigns c on c.id = t.raffle_campaign_id
+left join draw_entries e on e.tenant_id = t.tenant_id and e.draw_id = c.first_draw_id and e.ref_id = t.id
+where c.campaign_config->>'unit' = 'ticket'
+  and (e.user_id = t.user_id and e.leaf::jsonb->>'t' = t.ticket_number and e.leaf::jsonb->>'via' = t.via) is not true;
+
+-- @L47 A prize of a raffle draw was given to who stands for it, and to nobody else who still has it.
+select p.id, p.user_id, p.event_id
+from gamification_game_plays p
+join raffle_draws d on d.tenant_id = p.tenant_id and d.id = p.event_id
+left join raffle_winners w on w.tenant_id = p.tenant_id and w.raffle_draw_id = p.event_id and w.play_id = p.id
+where (w.user_id = p.user_id and w.prize_id = p.prize_id) is not true
+   or (w.winner_status = 'forfeited' and p.prize_status not in ('expired'));

@@ -461,3 +461,56 @@ export function applicationPage(
     [tenantId, after, limit],
   )
 }
+
+export type StoredDraw = {
+  id: string
+  kind: string
+  status: string
+  commit_hash: string
+  entries_root: string | null
+  entry_count: number
+  randomness: string
+  ctx: string | null
+  outcome: Record<string, unknown> | null
+  doc: string
+  config: string
+  server_seed: string | null
+  /** Entry indexes of its places in order. */
+  places: number[]
+}
+
+/** Draws of a tenant after `id`, in order of their ids. */
+export function drawPage(
+  reader: Reader,
+  tenantId: string,
+  after: string,
+  limit: number,
+): Promise<StoredDraw[]> {
+  return reader.rows<StoredDraw>(
+    `select d.id, d.kind, d.status, d.commit_hash, d.entries_root, d.entry_count, coalesce(d.beacon->>'randomness', '-') as randomness,
+            d.ctx, d.outcome, c.doc, c.config, f.server_seed,
+            array(select w.entry_index from draw_winners w where w.tenant_id = d.tenant_id and w.draw_id = d.id order by w.place) as places
+     from draws d
+     join fair_commitments c on c.tenant_id = d.tenant_id and c.commit_hash = d.commit_hash
+     left join fair_seeds f on f.tenant_id = d.tenant_id and f.id = d.seed_id
+     where d.tenant_id = $1 and d.id > $2 order by d.id limit $3`,
+    [tenantId, after, limit],
+  )
+}
+
+/** Leaves of a draw's list from an index on, each with the entrant that its owner has. */
+export function drawLeaves(reader: Reader, tenantId: string, drawId: string, from: number, limit: number) {
+  return reader.rows<{
+    entry_index: number
+    leaf: string
+    user_id: string
+    entrant: string
+    entrant_salt: string
+  }>(
+    `select e.entry_index, e.leaf, e.user_id, n.entrant, n.entrant_salt
+     from draw_entries e
+     join draw_entrants n on n.tenant_id = e.tenant_id and n.draw_id = e.draw_id and n.user_id = e.user_id
+     where e.tenant_id = $1 and e.draw_id = $2 and e.entry_index >= $3 order by e.entry_index limit $4`,
+    [tenantId, drawId, from, limit],
+  )
+}

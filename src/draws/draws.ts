@@ -78,7 +78,7 @@ export async function createDraw(
     fallback: game.fallback,
     entropy,
   })
-  const id = newId()
+  const id = input.id ?? newId()
   await insertDraw(tx, {
     id,
     game: game.game,
@@ -337,7 +337,7 @@ async function readLeaves(
 async function showNext(tx: Tx, draw: DrawRow, game: DrawGame<any>): Promise<void> {
   const order = inOrderOfShowing(await loadWinners(tx, draw.id))
   const due = order.slice(draw.revealed_count).filter((winner) => winner.reveal_at <= tx.now)
-  const views = await winnerViews(tx, game, due)
+  const views = await winnerViews(tx, game, draw, due)
   const revealed_count = draw.revealed_count + due.length
   await updateDraw(tx, draw.id, { revealed_count })
   Object.assign(draw, { revealed_count })
@@ -357,9 +357,10 @@ export type WinnerView = {
 export async function winnerViews(
   tx: Tx,
   game: DrawGame<any>,
+  draw: DrawRow,
   winners: readonly WinnerRow[],
 ): Promise<WinnerView[]> {
-  const shown = (await game.shown?.(tx, winners)) ?? []
+  const shown = (await game.shown?.(tx, winners, draw)) ?? []
   const nameOf = await playerNames(tx)
   return winners.map(({ place, user_id, entry_index, prize, is_alternate, reveal_at }, i) => ({
     place,
@@ -484,7 +485,7 @@ export async function forfeitPlace(
   const [draw] = await loadDrawsForUpdate(tx, [input.draw_id])
   if (draw === undefined) refuse('game_not_found')
   const is_staff = tx.actor.roles.includes('operator')
-  if (draw.status !== 'settled' && draw.status !== 'drawn') refuse('forfeit_refused')
+  if (draw.status !== 'settled') refuse('forfeit_refused', { facts: { status: draw.status } })
   const game = gameOf(input.games, draw.game)
   if (game.forfeit === undefined) refuse('forfeit_refused')
   return game.forfeit(tx, draw, {

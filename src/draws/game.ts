@@ -69,10 +69,12 @@ export type DrawGame<C extends Config = Config> = {
   /** A draw of its own for such places: its name, config and times. Its list is copied by `entries`. */
   redraw?(tx: Tx, draw: DrawRow, places: readonly number[]): Promise<NewDrawInput>
   /** What people see of a winner beside pseudonym and prize: the number of a ticket. */
-  shown?(tx: Tx, winners: readonly WinnerRow[]): Promise<Record<string, unknown>[]>
+  shown?(tx: Tx, winners: readonly WinnerRow[], draw: DrawRow): Promise<Record<string, unknown>[]>
 }
 
 export type NewDrawInput = {
+  /** Where the game has a row of its own for it; made here otherwise. */
+  id?: string
   game_id: string
   draw_name: string
   config: Config

@@ -114,7 +114,7 @@ export async function drawView(tx: Tx, draw: DrawRow, games: DrawGames): Promise
     },
     place_count: draw.place_count,
     reveals: order.map(({ place, reveal_at }) => ({ place, reveal_at: reveal_at.toISOString() })),
-    winners: await winnerViews(tx, gameOf(games, draw.game), shown),
+    winners: await winnerViews(tx, gameOf(games, draw.game), draw, shown),
     redraw_of: draw.redraw_of,
     redraw_reason: draw.redraw_of === null ? null : ((await loadRedrawOf(tx, draw.id))?.reason ?? null),
     redraws: await Promise.all((await loadRedraws(tx, draw.id)).map((row) => redrawView(tx, row))),
@@ -207,7 +207,7 @@ export async function readReplay(
     data,
   })
   const order = inOrderOfShowing(await loadWinners(tx, draw_id))
-  const views = await winnerViews(tx, gameOf(games, draw.game), order)
+  const views = await winnerViews(tx, gameOf(games, draw.game), draw, order)
   const { entry_count, entries_root, place_count } = draw
   const frames = [
     frame(draw.frozen_at!, 'draw.closed', { entry_count, entries_root }),

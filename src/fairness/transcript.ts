@@ -127,6 +127,9 @@ export type Given = {
  */
 export type Derived = { outcome: Record<string, unknown>; draws: Draw[]; complete: boolean }
 
+/** What decides an outcome beside its stream of words. */
+export type Played = Omit<Given, 'key' | 'ctx'>
+
 type Part = { outcome: Record<string, unknown>; complete: boolean }
 
 const whole = (outcome: Record<string, unknown>): Part => ({ outcome, complete: true })
@@ -143,8 +146,8 @@ export function derive(given: Given, hash: Hash = NOBLE_HASH): Derived {
   return { ...deriveFrom(source, given), draws: source.trace }
 }
 
-/** The same from a stream of words that is at hand: what a game decides with. */
-export function deriveFrom(source: WordSource, given: Given): Part {
+/** The outcome of any kind from a stream of words: `derive` for whoever holds the stream and not its key. */
+export function deriveFrom(source: WordSource, given: Played): Part {
   switch (given.kind) {
     case 'wheel':
     case 'mystery':
@@ -176,7 +179,7 @@ function segmentOutcome(source: WordSource, config: Config): Record<string, unkn
 
 // --- Raffle -----------------------------------------------------------------------------------------------------
 
-function raffleOutcome(source: WordSource, given: Given): Part {
+function raffleOutcome(source: WordSource, given: Played): Part {
   const { config } = given
   const prizes: { id: string; qty: number }[] = config.prizes
   const place_count = drawable(prizes.reduce((sum, { qty }) => sum + count(qty), count(config.reserves ?? 0)))
@@ -195,7 +198,7 @@ function raffleOutcome(source: WordSource, given: Given): Part {
   })
 }
 
-function raffleOrder(source: WordSource, given: Given, place_count: number): number[] {
+function raffleOrder(source: WordSource, given: Played, place_count: number): number[] {
   const { config } = given
   const n = count(given.entries!.n)
   const weights = config.weighted === true ? weightsOf(given.entries!.list!) : null
@@ -242,7 +245,7 @@ function firstPerEntrant(order: number[], leaves: Leaf[]): number[] {
 
 // --- Jackpot ----------------------------------------------------------------------------------------------------
 
-function poolOutcome(source: WordSource, given: Given): Part {
+function poolOutcome(source: WordSource, given: Played): Part {
   const winner_count = count(given.config.winners ?? 1)
   const { list, proofs } = given.entries!
   if (list) {
@@ -269,7 +272,7 @@ function pickOutcome(source: WordSource, config: Config): Record<string, unknown
 
 // --- Guess ------------------------------------------------------------------------------------------------------
 
-function guessOutcome(source: WordSource, given: Given): Part {
+function guessOutcome(source: WordSource, given: Played): Part {
   const { config } = given
   const low = config.min as number
   const high = config.max as number
@@ -419,7 +422,7 @@ export function tieGroups(standings: readonly Leaf[]): number[][] {
   return groups.filter((group) => group.length >= 2)
 }
 
-function tieOutcome(source: WordSource, given: Given): Record<string, unknown> {
+function tieOutcome(source: WordSource, given: Played): Record<string, unknown> {
   const members = tieGroups(given.entries!.list!)[given.groupNo!]
   if (!members) throw new RangeError('no such group of equals')
   return {

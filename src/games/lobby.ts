@@ -1,6 +1,7 @@
 /** The lobby is a game-shaped stream of its own: one event whenever a game appears or changes. */
 import type { GameEvent, Tx } from '../db/tx.ts'
 import { readGuessEntries } from './guess/lobby.ts'
+import { readRaffleEntries } from './raffle/lobby.ts'
 import { type EventRow, loadEventsSince, loadGameVersion, loadLobby } from './wheel/store.ts'
 
 /** The stream's id where a game has its own. */
@@ -44,6 +45,7 @@ export function wheelEntry(wheel: LobbyWheel): LobbyEntry {
 const LISTS: readonly ((tx: Tx) => Promise<LobbyEntry[]>)[] = [
   async (tx) => (await loadLobby(tx)).map(wheelEntry),
   readGuessEntries,
+  readRaffleEntries,
 ]
 
 /** Says that a game appeared or changed. */

@@ -5,6 +5,13 @@ import { makeTestClock } from '../../src/clock.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { openPool } from '../../src/db/pool.ts'
 import type { Actor, Role, Tx } from '../../src/db/tx.ts'
+import { askRedraw, decideOnRedraw, forfeitPlace } from '../../src/draws/draws.ts'
+import { drawGames } from '../../src/draws/game.ts'
+import { makeDraws } from '../../src/draws/service.ts'
+import { DRAW_GAMES } from '../../src/games/index.ts'
+import { refundPurchase } from '../../src/games/raffle/campaigns.ts'
+import { makeRaffle } from '../../src/games/raffle/raffle.ts'
+import { raffleResource } from '../../src/games/raffle/resource.ts'
 import { grantChances } from '../../src/games/wheel/chances.ts'
 import { makeWheel } from '../../src/games/wheel/wheel.ts'
 import { newId } from '../../src/ids.ts'
@@ -162,6 +169,8 @@ export async function tellStory(url: string): Promise<void> {
     await wheel.advanceRounds(demo('boss').tenantId)
   }
 
+  await raffleOff(app, checkpoints, clock, demo)
+
   await checkpoints.make(demo('boss').tenantId)
   await checkpoints.make(other('boss').tenantId)
   await checkpoints.stop()
@@ -313,4 +322,113 @@ async function grantCredit(tx: Tx, { user_id }: { user_id: string }): Promise<nu
   const [verdict] = await grantPrizes(tx, [grant])
   if ('refusal' in verdict!) throw verdict.refusal
   return verdict!.answer.play_id
+}
+
+/**
+ * A raffle of seven tickets is drawn; a winner declines, and in the end a place is drawn again by two people. Of another
+ * one a purchase is given back, and a number is held.
+ */
+async function raffleOff(
+  app: App,
+  checkpoints: Checkpoints,
+  clock: { now(): Date; advance(duration_ms: number): Date },
+  who: (userId: string, roles?: Role[]) => Actor,
+): Promise<void> {
+  const boss = who('boss', ['operator'])
+  const report = (where: string, error: unknown) => {
+    throw new Error(`the story failed in ${where}`, { cause: error })
+  }
+  const games = drawGames(DRAW_GAMES)
+  const draws = makeDraws({ app, checkpoints, entropy: localEntropy, games, report })
+  const raffle = makeRaffle({ app, draws })
+  const campaigns = raffleResource()
+  await app.run(
+    boss,
+    (tx: Tx) =>
+      postTransfer(tx, {
+        obligation: 'story:credit',
+        transfer_type: 'story',
+        postings: [
+          { account_kind: 'house', owner_id: TENANT_OWNER, currency: 'EUR', amount_minor: -2_000 },
+          { account_kind: 'wallet_credit', owner_id: 'alice', currency: 'EUR', amount_minor: 1_000 },
+          { account_kind: 'wallet_credit', owner_id: 'bob', currency: 'EUR', amount_minor: 1_000 },
+        ],
+      }),
+    undefined,
+  )
+  const prize = await app.run(
+    boss,
+    (tx: Tx) =>
+      tx.one<{ id: number }>(
+        `insert into gamification_prizes (name, type, value, created_at, updated_at) values ('Five', 'loyalty_points', '5', $1, $1) returning id`,
+        [tx.now],
+      ),
+    undefined,
+  )
+  const at = (s: number) => new Date(clock.now().getTime() + s * 1000).toISOString()
+  async function aRaffle(campaign_name: string): Promise<{ id: string; draw_id: string }> {
+    const input = {
+      campaign_name,
+      campaign_description: null,
+      campaign_type: 'raffle',
+      is_public: true,
+      ticket_price: 100,
+      currency: 'EUR',
+      total_tickets: 20,
+      start_time: at(0),
+      end_time: at(600),
+      campaign_config: { bundles: [{ tickets: 3, pay_for: 2 }] },
+      draws: [
+        {
+          draw_name: 'Only',
+          draw_time: at(600),
+          winning_tickets: 2,
+          alternates: 1,
+          prizes: [
+            { prize_id: prize!.id, qty: 1 },
+            { prize_id: null, qty: 1 },
+          ],
+        },
+      ],
+    }
+    const made: any = await app.run(boss, campaigns.create, { input })
+    await raffle.publish(boss, made.id)
+    return { id: made.id, draw_id: made.draws[0].id }
+  }
+  const go = async (draw_id: string, s: number) => {
+    clock.advance(s * 1_000)
+    return draws.advance(boss.tenantId, draw_id)
+  }
+  const first = await aRaffle('First raffle')
+  await raffle.buy(who('alice'), first.id, { request_id: 'story-1', quantity: 3 })
+  await raffle.buy(who('bob'), first.id, { request_id: 'story-2', numbers: [7, 17] })
+  await raffle
+    .buy(who('carol-of-demo'), first.id, { request_id: 'story-3', quantity: 1 })
+    .catch(() => undefined)
+  await raffle.reserve(who('bob'), first.id, { request_id: 'story-4', quantity: 2 })
+  await go(first.draw_id, 601)
+  await go(first.draw_id, 120)
+  for (let turn = 0; turn < 2; turn++)
+    await app.run(boss, forfeitPlace, {
+      draw_id: first.draw_id,
+      place: turn === 0 ? 1 : 3,
+      reason: 'Under age.',
+      games,
+    })
+  await app.run(boss, askRedraw, { draw_id: first.draw_id, reason: 'Nobody is left.', games })
+  const decision = { draw_id: first.draw_id, is_approved: true, games, entropy: localEntropy }
+  const { new_draw_id } = await draws.promise(
+    who('second-boss', ['operator']),
+    decideOnRedraw,
+    decision,
+    (answer) => [answer.new_draw_id!],
+  )
+  await go(new_draw_id!, 61)
+  await go(new_draw_id!, 120)
+  await raffle.tidy(boss.tenantId)
+
+  const second = await aRaffle('Second raffle')
+  const bought = await raffle.buy(who('alice'), second.id, { request_id: 'story-5', quantity: 1 })
+  await raffle.buy(who('bob'), second.id, { request_id: 'story-6', quantity: 2 })
+  await app.run(boss, refundPurchase, { purchase_id: bought.answer.purchase_id, reason: 'A mistake.' })
 }

@@ -108,8 +108,19 @@ export type DrawWish = {
   is_copied?: boolean
 }
 
+/** Winners appear at an instant: between two moves of it time stands still, however slow the machine is. */
+export function standStill(clock: { now(): Date; advance(duration_ms: number): Date }): void {
+  let now_ms = clock.now().getTime()
+  clock.now = () => new Date(now_ms)
+  clock.advance = (duration_ms) => {
+    now_ms += duration_ms
+    return new Date(now_ms)
+  }
+}
+
 export async function startDraws(options: { entropy?: RoundEntropy; starts_at?: Date } = {}) {
   const stage = await startStage(options)
+  standStill(stage.clock)
   const games = drawGames([LOTS, FAULTY])
   const service = (process: Process, entropy?: RoundEntropy): Draws =>
     makeDraws({

@@ -8,6 +8,8 @@ import { type Draws, makeDraws } from '../../src/draws/service.ts'
 import { makeGuess } from '../../src/games/guess/guess.ts'
 import { guessRoutes } from '../../src/games/guess/routes.ts'
 import { DRAW_GAMES } from '../../src/games/index.ts'
+import { makeRaffle, type Raffle } from '../../src/games/raffle/raffle.ts'
+import { raffleRoutes } from '../../src/games/raffle/routes.ts'
 import { wheelResource } from '../../src/games/wheel/resource.ts'
 import { wheelRoutes } from '../../src/games/wheel/routes.ts'
 import { makeWheelInstantiator } from '../../src/games/wheel/templates.ts'
@@ -30,6 +32,7 @@ import { type HttpHarness, type HttpOptions, startHttp } from './harness.ts'
 export type Product = HttpHarness & {
   /** What moves draws on; no keeper runs here. */
   draws: Draws
+  raffle: Raffle
   /** Makes a prize and a wheel of half wins in tenant `acme`, and publishes it. */
   aWheel(slug: string): Promise<{ wheel_id: string; prize_id: number; reward_ids: string[] }>
   grant(user_id: string, count: number): Promise<void>
@@ -39,6 +42,7 @@ export type Product = HttpHarness & {
 export async function startProduct(options: HttpOptions = {}): Promise<Product> {
   let checkpoints: Checkpoints | undefined
   let draws: Draws | undefined
+  let raffle: Raffle | undefined
   const http = await startHttp({
     ...options,
     instantiators: { wheel: makeWheelInstantiator(wheelResource()) },
@@ -49,6 +53,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
       const wheel = makeWheel(shared)
       const mysteries = makeMysteries(app, checkpoints)
       draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
+      raffle = makeRaffle({ app, draws })
       return [
         ...prizeResource().routes,
         ...walletRoutes(app, mysteries),
@@ -61,6 +66,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...customerRoutes(),
         ...webhookRoutes({ allows_loopback: true }),
         ...wheelRoutes({ app, wheel, crowdOf: () => ({ players: 0, spectators: 0 }) }),
+        ...raffleRoutes({ app, raffle }),
         ...drawRoutes({ app, draws }),
         ...guessRoutes({ app, draws, guess: makeGuess({ app, draws }) }),
         ...proofRoutes({ app, wheel, checkpoints }),
@@ -81,6 +87,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
   return {
     ...http,
     draws: draws!,
+    raffle: raffle!,
     async aWheel(slug) {
       const prize = await made('prizes', {
         name: '10% off',

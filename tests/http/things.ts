@@ -122,6 +122,33 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
   const alert = (await ask(operator, 'GET', 'alerts')).data[0]
   const account = await anAccount(http)
 
+  const configuration = await post(operator, 'raffle-configurations', {
+    config_name: 'Weekly',
+    config_values: {},
+  })
+  const policy = await post(operator, 'raffle-ticket-allocation-policies', {
+    policy_name: 'Free',
+    allocation_policy: 'free',
+  })
+  const raffle = await post(operator, 'raffles', {
+    campaign_name: 'Spring',
+    ticket_price: 0,
+    total_tickets: 10,
+    start_time: '2020-01-01T00:00:00Z',
+    end_time: '2098-01-01T00:00:00Z',
+    draws: [{ draw_name: 'Final', draw_time: '2099-01-01T00:00:00Z', winning_tickets: 1 }],
+  })
+  const raffled = await post(operator, `raffles/${raffle.id}/publish`)
+  const bought = await ask(winner, 'POST', `raffles/${raffle.id}/tickets`, {
+    json: { quantity: 1 },
+    headers: { 'idempotency-key': 'ticket-1' },
+  })
+  const purchase = [{ purchase_id: bought.purchase_id as string }, { purchase_id: NEVER }] as const
+  const place = [
+    { draw_id: raffled.draw_ids[0] as string, place: '1' },
+    { draw_id: NEVER, place: '1' },
+  ] as const
+
   const span = { from: '2030-01-01T00:00:00Z', to: '2031-01-01T00:00:00Z' }
   const draw_id = { draw_id: draw.draw_id }
   const noDraw = { draw_id: NEVER }
@@ -172,6 +199,21 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
     [/^\/api\/v1\/draws\/\{draw_id\}\/forfeit/, draw_id, noDraw, { place: 1, reason: 'x' }],
     [/\/redraws\/decision/, draw_id, noDraw, { approve: true }],
     [/\/redraws/, draw_id, noDraw, { reason: 'x' }],
+    [/\/winners\/\{place\}/, ...place, { to: 'contacted' }],
+    [/\/draws\/\{draw_id\}\/claim/, draw_id, noDraw],
+    [/\/raffles\/\{id\}\/(tickets|reservations)/, { id: raffle.id }, ID, { quantity: 1 }],
+    [/\/raffles\/\{id\}\/cancel/, { id: raffle.id }, ID, { why: 'x' }],
+    [
+      /\/raffles\/\{id\}\/allocate/,
+      { id: raffle.id },
+      ID,
+      { policy_id: NEVER, user_id: 'x', event: {}, event_key: 'e-1' },
+    ],
+    [/\/raffles\/\{id\}/, { id: raffle.id }, ID, {}],
+    [/\/raffle-configurations\//, { id: configuration.id }, ID, {}],
+    [/\/preview$/, { id: policy.id }, ID, { events: [{ event: {} }] }],
+    [/\/raffle-ticket-allocation-policies\//, { id: policy.id }, ID, {}],
+    [/\/raffle-(reservations|purchases)\//, ...purchase, { reason: 'x' }],
   ]
 }
 

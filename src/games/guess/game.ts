@@ -44,8 +44,7 @@ const REVEAL = { lead_ms: 3_000, step_ms: 2_000 }
 const decideBy =
   (kind: Kind) =>
   (config: Config, entries: DecidedOver, rolls: WordSource): Record<string, unknown> =>
-    // The stream is given; key and context made it and are not looked at again.
-    deriveFrom(rolls, { kind, config, key: new Uint8Array(), ctx: '', entries }).outcome
+    deriveFrom(rolls, { kind, config, entries }).outcome
 
 const shared = {
   margin_ms: MARGIN_MS,

@@ -1,0 +1,28 @@
+/** Raffles as the lobby lists them. */
+import type { Tx } from '../../db/tx.ts'
+import type { LobbyEntry } from '../lobby.ts'
+import { type CampaignRow, loadListed } from './store.ts'
+
+export function raffleEntry(
+  raffle: Pick<
+    CampaignRow,
+    'id' | 'campaign_slug' | 'campaign_name' | 'campaign_status' | 'is_public' | 'end_time'
+  >,
+): LobbyEntry {
+  return {
+    game_id: raffle.id,
+    kind: 'raffle',
+    slug: raffle.campaign_slug,
+    name: raffle.campaign_name,
+    status: raffle.campaign_status,
+    is_public: raffle.is_public,
+    closes_at: raffle.end_time.toISOString(),
+  }
+}
+
+/** Past ones stay until newer ones push them out. */
+const COUNT_MAX = 200
+
+export async function readRaffleEntries(tx: Tx): Promise<LobbyEntry[]> {
+  return (await loadListed(tx, COUNT_MAX)).map(raffleEntry)
+}
