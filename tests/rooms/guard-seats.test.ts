@@ -40,6 +40,8 @@ describe('a room that a crowd opens at once', () => {
     const opening = Promise.withResolvers<void>()
     class SlowRoom extends SeatRoom {
       override maxClients = 50
+      /** Nobody takes the seats: they end before the next test counts. */
+      override seatReservationTimeout = 0.2
       override onCreate() {
         return opening.promise
       }
@@ -61,6 +63,7 @@ describe('a room that a crowd opens at once', () => {
       )
     } finally {
       process.off('warning', hear)
+      await until('the seats end', () => unusedSeats() === 0)
       await running.close()
     }
 
