@@ -843,7 +843,7 @@ table gamification_game_plays (row-level security, forced)
   CREATE INDEX idx_user_prizes ON public.gamification_game_plays USING btree (tenant_id, user_id, is_winner, prize_status)
   CREATE INDEX plays_by_time ON public.gamification_game_plays USING brin (created_at) WITH (autosummarize='on')
   CREATE INDEX plays_with_traces ON public.gamification_game_plays USING btree (tenant_id, created_at) WHERE ((ip_address IS NOT NULL) OR (user_agent IS NOT NULL))
-  CREATE TRIGGER claims_follow AFTER UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN (((old.prize_status)::text IS DISTINCT FROM (new.prize_status)::text)) EXECUTE FUNCTION claim_follows()
+  CREATE TRIGGER claims_follow AFTER UPDATE ON public.gamification_game_plays FOR EACH ROW WHEN ((((old.prize_status)::text IS DISTINCT FROM (new.prize_status)::text) AND (new.bundle_play_id IS NULL) AND (NOT (((old.prize_status)::text = 'unlocked'::text) AND COALESCE(((new.prize_snapshot ->> 'type'::text) = 'bundle'::text), false))))) EXECUTE FUNCTION claim_follows()
   CREATE TRIGGER moves_reach_inbox AFTER UPDATE ON public.gamification_game_plays REFERENCING OLD TABLE AS before_rows NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION inbox_of_moves()
   CREATE TRIGGER plays_are_told AFTER INSERT ON public.gamification_game_plays REFERENCING NEW TABLE AS news FOR EACH STATEMENT EXECUTE FUNCTION tell_of_wins()
   CREATE TRIGGER plays_reach_inbox AFTER INSERT ON public.gamification_game_plays REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION inbox_of_wins()
@@ -2578,15 +2578,16 @@ declare
   users jsonb;
 begin
   with won as materialized (
-    select tenant_id, user_id, id, prize_status, created_at, expires_at + make_interval(hours => grace_hours) as deadline
+    select tenant_id, user_id, id, prize_status, created_at, expires_at + make_interval(hours => grace_hours) as deadline,
+           bundle_play_id is null as is_news
     from fresh where is_winner
   ), noted as (
     insert into notifications (tenant_id, user_id, kind, play_id, created_at)
-    select tenant_id, user_id, 'prize_won', id, created_at from won order by id
+    select tenant_id, user_id, 'prize_won', id, created_at from won where is_news order by id
   ), head as (
     insert into inbox_heads as h (tenant_id, user_id, version, locked_count, unlocked_count, unread_count, next_deadline)
     select tenant_id, user_id, 1, count(*) filter (where prize_status = 'locked'),
-           count(*) filter (where prize_status = 'unlocked'), count(*), min(deadline)
+           count(*) filter (where prize_status = 'unlocked'), count(*) filter (where is_news), min(deadline)
     from won group by tenant_id, user_id order by tenant_id, user_id
     on conflict (tenant_id, user_id) do update
       set version = h.version + 1,
@@ -3235,7 +3236,8 @@ begin
   if not is_told('prize.won') then return null; end if;
   select array_agg(jsonb_build_object('play_id', n.id, 'user_id', n.user_id, 'game', g.game_name,
            'prize_status', n.prize_status, 'won_at', utc_text(n.created_at), 'expires_at', utc_text(n.expires_at),
-           'prize', public_prize(n.prize_snapshot, n.prize_status <> 'locked')) order by n.id), max(n.created_at)
+           'prize', public_prize(n.prize_snapshot, n.prize_status <> 'locked'), 'bundle_play_id', n.bundle_play_id) order by n.id),
+         max(n.created_at)
   into datas, at
   from news n join gamification_games g on g.tenant_id = n.tenant_id and g.id = n.game_id
   where n.is_winner;

@@ -6,6 +6,7 @@
  */
 import type { Actor, Tx } from '../db/tx.ts'
 import { Refusal, refuse } from '../errors.ts'
+import { loadWhole } from '../prizes/bundle-store.ts'
 import { conditionsSchema, type OrderFacts } from '../prizes/conditions.ts'
 import { appliedDetailsSchema } from '../prizes/discount.ts'
 import { holdPrize, releasePrize } from '../prizes/hold.ts'
@@ -106,13 +107,17 @@ export async function placeOrder(tx: Tx, { user_id, order_id }: { user_id: strin
 
   const play = (await loadPlay(tx, play_id, user_id)) ?? refuse('not_found')
   await applyPrize(tx, { play_id, order_id: id, order: await factsOf(tx, play, user_id, order, order) })
-  const [application] = await loadApplications(tx, [play_id], [id])
-  const applied_details = appliedDetailsSchema.parse(application!.details)
-  const is_delivery_free = applied_details.calculation.effect.kind === 'free_delivery'
+  // With a part of a bundle that is used as a whole all of it was applied.
+  const applications = await loadApplications(tx, await loadWhole(tx, play_id), [id])
+  const detailsOf = ({ details }: { details: unknown }) => appliedDetailsSchema.parse(details)
+  const applied_details = detailsOf(applications.find((each) => each.play_id === play_id)!)
+  const is_delivery_free = applications.some(
+    (each) => detailsOf(each).calculation.effect.kind === 'free_delivery',
+  )
   const placed = await recordPlaced(tx, {
     id,
     delivery_fee_minor: is_delivery_free ? 0 : delivery_fee_minor,
-    discount_minor: application!.discount_minor,
+    discount_minor: applications.reduce((sum, each) => sum + each.discount_minor, 0),
     applied_details,
   })
   return orderView(tx, placed)

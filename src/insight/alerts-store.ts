@@ -57,7 +57,7 @@ export function loadManyWins(tx: Tx, since: Date, min_wins: number, limit: numbe
     `with play as materialized (
        select p.user_id, p.id, p.is_winner, p.created_at, p.game_id, r.config_version
        from gamification_game_plays p left join spin_results r on r.spin_session_id = p.event_id
-       where p.created_at >= $1
+       where p.created_at >= $1 and p.bundle_play_id is null
      ), hot as (
        select user_id from play where is_winner group by user_id having count(*) >= $2 order by count(*) desc, user_id limit $3
      ), odds as (

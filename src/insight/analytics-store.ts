@@ -1,4 +1,7 @@
-/** Statements of the reports. Everything is counted from the rows of the games; only the hours are rolled up. */
+/**
+ * Statements of the reports. Everything is counted from the rows of the games; only the hours are rolled up. The parts of
+ * a bundle are no plays: what was won is the bundle.
+ */
 import type { Tx } from '../db/tx.ts'
 import type { Definition, Usage } from '../prizes/practice.ts'
 import type { Period } from './period.ts'
@@ -25,7 +28,7 @@ export function loadWins(tx: Tx, { from, to }: Period, game_id: number | null) {
        select p.game_id, r.config_version, count(*)::int as plays, (count(*) filter (where p.is_winner))::int as wins,
               (count(*) filter (where r.win_status = 'exhausted'))::int as exhausted
        from gamification_game_plays p left join spin_results r on r.spin_session_id = p.event_id
-       where p.created_at >= $1 and p.created_at < $2 and ($3::bigint is null or p.game_id = $3)
+       where p.created_at >= $1 and p.created_at < $2 and p.bundle_play_id is null and ($3::bigint is null or p.game_id = $3)
        group by p.game_id, r.config_version
      )
      select c.game_id, g.game_name, g.game_type, c.config_version, c.plays, c.wins, c.exhausted, o.winning_weight, o.total_weight
@@ -40,18 +43,26 @@ export function loadWins(tx: Tx, { from, to }: Period, game_id: number | null) {
   )
 }
 
+/** Whether play `p` was used: itself, or of a bundle one of its parts. */
+const IS_APPLIED = `(p.prize_status = 'applied' or p.prize_snapshot->>'type' = 'bundle' and exists (
+  select from gamification_game_plays part where part.bundle_play_id = p.id and part.prize_status = 'applied'))`
+
 export type FunnelRow = { plays: number; won: number; unlocked: number; applied: number; expired: number }
 
-/** How far what was won in a period came, whenever that was. */
+/**
+ * How far what was won in a period came, whenever that was. A bundle was opened when its parts were made, applied when one
+ * of them was, and expired when it ran out before any was.
+ */
 export async function loadFunnel(tx: Tx, { from, to }: Period, game_id: number | null): Promise<FunnelRow> {
   const row = await tx.one<FunnelRow>(
     `select count(*)::int as plays, (count(*) filter (where is_winner))::int as won,
             (count(*) filter (where is_winner and unlocked_at is not null))::int as unlocked,
-            (count(*) filter (where prize_status = 'applied'))::int as applied,
-            (count(*) filter (where prize_status = 'expired' or (prize_status in ('locked', 'unlocked')
-                                    and expires_at + make_interval(hours => grace_hours) < $4)))::int as expired
-     from gamification_game_plays
-     where created_at >= $1 and created_at < $2 and ($3::bigint is null or game_id = $3)`,
+            (count(*) filter (where is_applied))::int as applied,
+            (count(*) filter (where not is_applied
+               and (prize_status = 'expired' or (prize_status in ('locked', 'unlocked')
+                                    and expires_at + make_interval(hours => grace_hours) < $4))))::int as expired
+     from (select p.*, coalesce(${IS_APPLIED}, false) as is_applied from gamification_game_plays p
+           where p.created_at >= $1 and p.created_at < $2 and p.bundle_play_id is null and ($3::bigint is null or p.game_id = $3)) p`,
     [from, to, game_id, tx.now],
   )
   return row!
@@ -60,9 +71,9 @@ export async function loadFunnel(tx: Tx, { from, to }: Period, game_id: number |
 /** Wins of each type of prize, as it was issued. */
 export function loadTypes(tx: Tx, { from, to }: Period) {
   return tx.rows<{ prize_type: string; wins: number; applied: number }>(
-    `select prize_snapshot->>'type' as prize_type, count(*)::int as wins, (count(*) filter (where prize_status = 'applied'))::int as applied
-     from gamification_game_plays
-     where created_at >= $1 and created_at < $2 and is_winner
+    `select p.prize_snapshot->>'type' as prize_type, count(*)::int as wins, (count(*) filter (where ${IS_APPLIED}))::int as applied
+     from gamification_game_plays p
+     where p.created_at >= $1 and p.created_at < $2 and p.is_winner and p.bundle_play_id is null
      group by 1 order by wins desc, prize_type`,
     [from, to],
   )
@@ -74,7 +85,7 @@ export type RetentionRow = { day: string; players: number; returned: Record<stri
 export function loadRetention(tx: Tx, { from, to }: Period, time_zone: string, days: readonly number[]) {
   return tx.rows<RetentionRow>(
     `with played as (
-       select distinct user_id, (created_at at time zone $3)::date as day from gamification_game_plays where created_at <= $5
+       select distinct user_id, (created_at at time zone $3)::date as day from gamification_game_plays where created_at <= $5 and bundle_play_id is null
      ), first as (
        select user_id, min(day) as day from played group by user_id
      ), newcomers as (
@@ -124,7 +135,7 @@ export async function rollUp(tx: Tx, { from, to }: Period): Promise<number> {
     `with play as (
        select date_trunc('hour', p.created_at, 'UTC') as hour, p.game_id, r.config_version, p.is_winner, p.prize_id
        from gamification_game_plays p left join spin_results r on r.spin_session_id = p.event_id
-       where p.created_at >= $1 and p.created_at < $2
+       where p.created_at >= $1 and p.created_at < $2 and p.bundle_play_id is null
      ), expected as (
        select g.id as game_id, h.config_version, sum(h.weight * coalesce(z.cost_minor, 0))::numeric / sum(h.weight) as cost
        from wheel_rewards_history h
@@ -199,12 +210,16 @@ export function loadDefinitions(tx: Tx) {
   )
 }
 
-/** How often prizes were used of those whose time is over, by definition, won since an instant. */
+/**
+ * How often prizes were used of those whose time is over, by definition, won since an instant. Parts of bundles are used
+ * like other prizes; a bundle that was opened is over when its parts are.
+ */
 export function loadUsage(tx: Tx, since: Date) {
   return tx.rows<Usage>(
     `select p.prize_id, z.name, count(*)::int as won, (count(*) filter (where p.prize_status = 'applied'))::int as applied
      from gamification_game_plays p join gamification_prizes z on z.id = p.prize_id
      where p.created_at >= $1 and p.is_winner and p.prize_status in ('applied', 'expired')
+       and not (p.prize_snapshot->>'type' = 'bundle' and p.unlocked_at is not null)
      group by p.prize_id, z.name order by p.prize_id`,
     [since],
   )

@@ -44,3 +44,19 @@ export function loadSiblings(
     'load_siblings',
   )
 }
+
+/** A play, with the other parts of its bundle where that is applied as a whole. In the order of their ids. */
+export async function loadWhole(tx: Tx, play_id: number): Promise<number[]> {
+  const rows = await tx.rows<{ id: number }>(
+    `select id from gamification_game_plays where id = $1
+     union
+     select s.id
+     from gamification_game_plays p
+     join gamification_game_plays s on s.bundle_play_id = p.bundle_play_id
+     where p.id = $1 and p.bundle_play_id is not null and p.prize_snapshot->>'in_bundle' = 'all'
+     order by id`,
+    [play_id],
+    'load_whole',
+  )
+  return rows.map(({ id }) => id)
+}

@@ -4,6 +4,8 @@
  */
 import type { Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
+import { playerName } from '../games/players.ts'
+import { SYSTEM_USER } from '../system.ts'
 import { printedCode } from './codes.ts'
 import {
   deadlineOf,
@@ -16,7 +18,7 @@ import {
 } from './conditions.ts'
 import { isHidden, ownerOf, prizeOf, statusOf, timeText } from './play.ts'
 import { readTerms } from './policy.ts'
-import { loadMoves } from './redemption-store.ts'
+import { loadMoves, type MoveRow } from './redemption-store.ts'
 import { loadPlays, type PlayRow } from './store.ts'
 
 /** One of the seed's questions: whether all is well, the answer in a sentence, and what stands against it. */
@@ -148,28 +150,42 @@ function factsOf(row: PlayRow, now: Date, time_zone: string) {
   }
 }
 
-/** What happened to a prize, oldest first: when, by whom and why. For its owner, and for staff. Refuses not_found. */
+/**
+ * What happened to a prize, oldest first: when, by whom and why. For its owner, and for staff. The owner is told his own
+ * id and of others only what they are. Refuses not_found.
+ */
 export async function readHistory(tx: Tx, { play_id }: { play_id: number }) {
-  const row = (await loadPlays(tx, [play_id], ownerOf(tx)))[0] ?? refuse('not_found')
+  const owner = ownerOf(tx)
+  const row = (await loadPlays(tx, [play_id], owner))[0] ?? refuse('not_found')
   const moves = await loadMoves(tx, row.id)
-  const first = moves[0]?.from_status ?? row.prize_status
+  const nameOf = (user_id: string) => playerName(tx.actor.tenantId, user_id)
+  const winner = row.won_by ?? row.user_id
   const begin = {
     from_status: null,
-    to_status: first,
+    to_status: moves[0]?.from_status ?? row.prize_status,
     at: timeText(row.created_at),
-    by: row.won_by ?? row.user_id,
+    by: owner === null || winner === owner ? winner : nameOf(winner),
     why: row.is_winner ? 'won' : 'played',
   }
   return {
     data: [
       begin,
-      ...moves.map(({ from_status, to_status, moved_at, moved_by, why }) => ({
-        from_status,
-        to_status,
-        at: timeText(moved_at),
-        by: moved_by,
-        why,
+      ...moves.map((move) => ({
+        from_status: move.from_status,
+        to_status: move.to_status,
+        at: timeText(move.moved_at),
+        by: owner === null || move.moved_by === owner ? move.moved_by : moverOf(move, nameOf),
+        why: move.why,
       })),
     ],
   }
+}
+
+/** What a stranger who moved a prize is: the server, a former owner by pseudonym, the shop's system, or staff. */
+function moverOf({ from_status, to_status, moved_by, why }: MoveRow, nameOf: (user_id: string) => string) {
+  if (moved_by === SYSTEM_USER) return SYSTEM_USER
+  // Nobody opens a prize but its owner of that time.
+  if (to_status === 'unlocked' && from_status === 'locked') return nameOf(moved_by)
+  const is_order = (to_status === 'applied' && why !== 'claimed') || from_status === 'applied'
+  return is_order ? 'service' : 'staff'
 }

@@ -297,6 +297,21 @@ const rolledBack = z
       discount_returned: z.string().meta({ description: 'The part of the discount that falls away now.' }),
       discount_kept: z.string(),
       undone: effect.nullable().meta({ description: 'What the shop takes off the order again.' }),
+      parts: z
+        .array(
+          z.strictObject({
+            play_id: z.int(),
+            prize_status: z.enum(['applied', 'unlocked', 'expired']),
+            discount_returned: z.string(),
+            discount_kept: z.string(),
+            undone: effect.nullable(),
+          }),
+        )
+        .optional()
+        .meta({
+          description:
+            'Of a bundle that is used as a whole: all of it comes back, the amounts above are those of its parts together.',
+        }),
     }),
   })
   .meta({
@@ -614,7 +629,8 @@ export function redemptionRoutes(app: App): Route[] {
       method: 'get',
       path: `${PATH}/history/{play_id}`,
       summary: 'What happened to a prize: when, by whom and why',
-      description: 'For its owner and for staff, oldest first.',
+      description:
+        'For its owner and for staff, oldest first. The owner reads his own id; of others only what they are: `system`, `service`, `staff`, or the pseudonym of a former owner.',
       tags: TAGS,
       roles: ['player', 'service', 'operator'],
       params: play,

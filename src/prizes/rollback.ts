@@ -1,16 +1,18 @@
 /**
  * Taking back what a prize did on an order (P-28): all of it when the order is cancelled, a share of its discount when
- * a part of the order comes back. Once per application, whatever keys the requests have.
+ * a part of the order comes back. Once per application, whatever keys the requests have. A bundle that is used as a
+ * whole comes back as a whole, whichever part of it is named.
  *
  * Lock order: order, play, ledger accounts, heads.
  */
 import type { Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
+import { loadWhole } from './bundle-store.ts'
 import { isPastDeadline } from './conditions.ts'
 import { type AppliedDetails, appliedDetailsSchema } from './discount.ts'
 import { undoEffect } from './effects.ts'
 import { amountOf, amountText, shareOf } from './money.ts'
-import { type OrderRef, takePlay, timeText } from './play.ts'
+import { type OrderRef, timeText } from './play.ts'
 import { readTerms, type Terms } from './policy.ts'
 import {
   type ApplicationRow,
@@ -23,7 +25,7 @@ import {
   returnPlay,
   sayRollback,
 } from './redemption-store.ts'
-import { type PlayRow, sayMove } from './store.ts'
+import { loadPlays, lockPlays, type PlayRow, sayMove } from './store.ts'
 
 const HOUR_MS = 3_600_000
 /** As much as the columns hold. */
@@ -36,30 +38,37 @@ type RollbackInput = { play_id: number; order_id: OrderRef; reason: string; retu
 /**
  * Takes a prize back from an order, or with `returned` a share of its discount. The prize becomes unlocked again, or
  * expired when its time is over; what it paid is reversed. When the returns make up the whole order, it is taken back
- * too. A repetition is answered as the first time.
+ * too. A repetition is answered as the first time. For a bundle that was applied as a whole the amounts are those of all
+ * its parts, and `parts` has each.
  *
  * Refuses not_found (also when the prize was never applied to this order), invalid_input for an amount that is none or
  * beyond what is left of the order, obligation_conflict for another amount under the same return id or a return after
  * the prize was taken back, insufficient_funds when what it paid was spent meanwhile, fulfilment_delivered when its item was handed over.
  */
 export async function rollbackPrize(tx: Tx, input: RollbackInput) {
+  const { play_id, reason, returned } = input
   const terms = await readTerms(tx)
   const order_id = String(input.order_id)
   await lockOrders(tx, [order_id])
-  const row = (await takePlay(tx, input.play_id, null)) ?? refuse('not_found')
-  const [application] = await loadApplications(tx, [row.id], [order_id])
-  if (application === undefined) refuse('not_found', { detail: 'This prize was not applied to this order.' })
-  const taking = {
-    tx,
-    terms,
-    row,
-    application,
-    order_id,
-    reason: input.reason,
-    details: appliedDetailsSchema.parse(application.details),
-    returns: await loadReturns(tx, application.id),
+  const ids = await loadWhole(tx, play_id)
+  await lockPlays(tx, ids, null)
+  const rows = await loadPlays(tx, ids, null)
+  if (rows.every(({ id }) => id !== play_id)) refuse('not_found')
+  const applications = await loadApplications(tx, ids, [order_id])
+  if (applications.every((each) => each.play_id !== play_id))
+    refuse('not_found', { detail: 'This prize was not applied to this order.' })
+  const taken: Taken[] = []
+  for (const application of applications) {
+    const row = rows.find(({ id }) => id === application.play_id)!
+    const details = appliedDetailsSchema.parse(application.details)
+    const returns = await loadReturns(tx, application.id)
+    const taking = { tx, terms, row, application, order_id, reason, details, returns }
+    taken.push(returned === null ? await rollbackAll(taking) : await rollbackPart(taking, returned))
   }
-  return input.returned === null ? rollbackAll(taking) : rollbackPart(taking, input.returned)
+  return answer(
+    taken.find(({ row }) => row.id === play_id)!,
+    taken.toSorted((one, other) => one.row.id - other.row.id),
+  )
 }
 
 type Taking = {
@@ -73,14 +82,20 @@ type Taking = {
   returns: readonly ReturnRow[]
 }
 
-async function rollbackAll(taking: Taking) {
+/** What became of one application: what falls away of its discount, and what is left of it. */
+type Taken = Pick<Taking, 'row' | 'application' | 'details'> & { back_minor: bigint; kept_minor: bigint }
+
+async function rollbackAll(taking: Taking): Promise<Taken> {
   const { application, returns } = taking
   const back_minor = BigInt(application.discount_minor) - discountOf(returns)
   if (application.rolled_back_at === null) await takeBack(taking)
-  return answer(taking, { back_minor, kept_minor: 0n })
+  return { ...taking, back_minor, kept_minor: 0n }
 }
 
-async function rollbackPart(taking: Taking, { return_id: return_ref, returned_amount }: Returned) {
+async function rollbackPart(
+  taking: Taking,
+  { return_id: return_ref, returned_amount }: Returned,
+): Promise<Taken> {
   const { tx, application, details, returns, row, order_id, reason } = taking
   const { decimals } = details.calculation
   const return_id = String(return_ref)
@@ -90,7 +105,7 @@ async function rollbackPart(taking: Taking, { return_id: return_ref, returned_am
   const known = returns.findIndex((each) => each.return_id === return_id)
   if (known >= 0) {
     if (BigInt(returns[known]!.returned_minor) !== returned_minor) refuse('obligation_conflict')
-    return partAnswer({ ...taking, returns: returns.slice(0, known + 1) })
+    return partOf({ ...taking, returns: returns.slice(0, known + 1) })
   }
   if (application.rolled_back_at !== null)
     refuse('obligation_conflict', { detail: 'This prize was taken back from this order already.' })
@@ -129,7 +144,7 @@ async function rollbackPart(taking: Taking, { return_id: return_ref, returned_am
   ]
   const after = { ...taking, returns: made }
   if (returned_minor === left_minor) await takeBack(after)
-  return partAnswer(after)
+  return partOf(after)
 }
 
 function refuseAmount(detail: string): never {
@@ -139,20 +154,17 @@ function refuseAmount(detail: string): never {
 const discountOf = (returns: readonly ReturnRow[]): bigint =>
   returns.reduce((sum, { discount_minor }) => sum + BigInt(discount_minor), 0n)
 
-/** The answer to the last one of these returns. It is the one that takes the prize back when nothing is left after it. */
-function partAnswer(taking: Taking) {
+/** What the last one of these returns came to. It is the one that takes the prize back when nothing is left after it. */
+function partOf(taking: Taking): Taken {
   const { application, details, returns } = taking
   const returned_minor = returns.reduce((sum, each) => sum + BigInt(each.returned_minor), 0n)
   const is_whole = returned_minor === amountOf(details.calculation.order_amount, details.calculation.decimals)
-  const amounts = {
+  return {
+    ...taking,
+    ...(!is_whole && { application: { ...application, rolled_back_at: null, rolled_back_to: null } }),
     back_minor: BigInt(returns.at(-1)!.discount_minor),
     kept_minor: BigInt(application.discount_minor) - discountOf(returns),
   }
-  if (is_whole) return answer(taking, amounts)
-  return answer(
-    { ...taking, application: { ...application, rolled_back_at: null, rolled_back_to: null } },
-    amounts,
-  )
 }
 
 /** Gives the prize back and undoes what it did; writes into `application` what its row says now. */
@@ -195,23 +207,39 @@ function expiryOf({ expires_at }: PlayRow, now: Date, { policy }: Terms): Date |
   return least > expires_at ? least : expires_at
 }
 
-function answer(
-  { application, details }: Taking,
-  { back_minor, kept_minor }: { back_minor: bigint; kept_minor: bigint },
-) {
-  const { rolled_back_at, rolled_back_to, order_ref } = application
-  const { decimals, effect } = details.calculation
-  const is_undone = rolled_back_at !== null
+function answer(asked: Taken, taken: readonly Taken[]) {
+  const { application, details } = asked
+  const { rolled_back_at, order_ref } = application
+  const { decimals } = details.calculation
+  const sum = (of: 'back_minor' | 'kept_minor') => taken.reduce((total, each) => total + each[of], 0n)
   return {
     success: true,
-    message: is_undone ? 'Prize rolled back successfully!' : 'The return was recorded.',
+    message: rolled_back_at === null ? 'The return was recorded.' : 'Prize rolled back successfully!',
     data: {
-      prize_status: rolled_back_to ?? 'applied',
+      prize_status: application.rolled_back_to ?? 'applied',
       order_id: order_ref,
       rolled_back_at: rolled_back_at && timeText(rolled_back_at),
-      discount_returned: amountText(back_minor, decimals),
-      discount_kept: amountText(kept_minor, decimals),
-      undone: is_undone && effect.kind !== 'order_discount' ? effect : null,
+      discount_returned: amountText(sum('back_minor'), decimals),
+      discount_kept: amountText(sum('kept_minor'), decimals),
+      undone: undoneOf(asked),
+      ...(taken.length > 1 && { parts: taken.map(partView) }),
     },
+  }
+}
+
+/** What the shop takes off the order again, beside the discount. */
+function undoneOf({ application, details }: Taken) {
+  const { effect } = details.calculation
+  return application.rolled_back_at !== null && effect.kind !== 'order_discount' ? effect : null
+}
+
+function partView(part: Taken) {
+  const { decimals } = part.details.calculation
+  return {
+    play_id: part.row.id,
+    prize_status: part.application.rolled_back_to ?? 'applied',
+    discount_returned: amountText(part.back_minor, decimals),
+    discount_kept: amountText(part.kept_minor, decimals),
+    undone: undoneOf(part),
   }
 }

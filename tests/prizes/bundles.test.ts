@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { runAudit } from '../../src/audit/audit.ts'
 import { reportText } from '../../src/audit/report.ts'
+import { expirePrizes } from '../../src/prizes/expiry.ts'
 import { type Shop, startShop } from './kit.ts'
 
 const PATH = '/api/v1/gamification'
@@ -88,6 +89,155 @@ describe('bundles and tiers', function () {
     assert.ok(parts.every((each: any) => each.prize_status === 'applied'))
     assert.equal((await shop.apply(first.id, order('ben-2'))).text, applied.text)
     assert.equal((await shop.apply(second.id, order('ben-3'))).body.code, 'prize_applied')
+  })
+
+  it('S2-61 P-28 taking back one part of a whole takes back all of it with what it did, once, and it can be used again', async () => {
+    const soup = await define({ name: 'A soup', type: 'free_item', valid_food_ids: [7] })
+    await post('item-stocks', { item_id: '7', item_name: 'Soup', stock: 5 })
+    const stock = async () =>
+      (await shop.ask('GET', '/api/v1/item-stocks?item_id=7', { token: shop.operator })).body.data[0]
+        .reserved_count
+    const whole = bundle('all', {
+      name: 'With a soup',
+      parts: [
+        { prize_id: five, quantity: 1 },
+        { prize_id: ten, quantity: 1 },
+        { prize_id: soup.id, quantity: 1 },
+      ],
+    })
+    await shop.open('gil', whole)
+    const mine = async () =>
+      (await shop.list('gil')).body.data.filter((each: any) => each.prize_type !== 'bundle')
+    const states = async () => (await mine()).map((each: any) => each.prize_status)
+    const [first, second] = await mine()
+    const cart = { ...order('gil-1'), cart_items: [{ id: 7, quantity: 1 }] }
+    const applied = await shop.apply(first.id, cart)
+    assert.equal(applied.status, 200, applied.text)
+    assert.deepEqual([await states(), await stock()], [['applied', 'applied', 'applied'], 1])
+
+    const back = () => shop.serve(`rollback/${second.id}`, { order_id: 'gil-1', reason: 'Cancelled.' })
+    const [answer, ...others] = await Promise.all([back(), back(), back()])
+    assert.equal(answer.status, 200, answer.text)
+    for (const other of others) assert.equal(other.text, answer.text)
+    const { data } = answer.body
+    assert.deepEqual(
+      [data.prize_status, data.discount_returned, data.discount_kept],
+      ['unlocked', applied.body.data.applied_details.discount_amount, '0.00'],
+    )
+    assert.deepEqual(
+      data.parts.map((each: any) => [each.prize_status, each.undone?.kind ?? null]).sort(),
+      [
+        ['unlocked', 'free_item'],
+        ['unlocked', null],
+        ['unlocked', null],
+      ].sort(),
+    )
+    assert.deepEqual([await states(), await stock()], [['unlocked', 'unlocked', 'unlocked'], 0])
+    assert.equal((await shop.apply(second.id, { ...cart, order_id: 'gil-2' })).status, 200)
+    assert.deepEqual(await states(), ['applied', 'applied', 'applied'])
+  })
+
+  it('S2-61 P-28 a part of an order that comes back takes its share of every part of a whole, and the rest takes all', async () => {
+    await shop.open('hal', bundle('all'))
+    const [first, second] = await partsOf('hal')
+    assert.equal((await shop.apply(first.id, order('hal-1'))).status, 200)
+    const giveBack = (play_id: number, return_id: string, returned_amount: string) =>
+      shop.serve(`rollback/${play_id}`, {
+        order_id: 'hal-1',
+        reason: 'Returned.',
+        return_id,
+        returned_amount,
+      })
+    const quarter = await giveBack(first.id, 'r-1', '25.00')
+    assert.equal(quarter.status, 200, quarter.text)
+    assert.deepEqual(
+      [quarter.body.data.prize_status, quarter.body.data.discount_returned, quarter.body.data.discount_kept],
+      ['applied', '5.00', '15.00'],
+    )
+    assert.equal((await giveBack(second.id, 'r-1', '25.00')).body.data.discount_returned, '5.00')
+    const rest = await giveBack(second.id, 'r-2', '75.00')
+    assert.deepEqual(
+      [rest.body.data.prize_status, rest.body.data.discount_returned, rest.body.data.discount_kept],
+      ['unlocked', '15.00', '0.00'],
+    )
+    assert.ok((await partsOf('hal')).every((each: any) => each.prize_status === 'unlocked'))
+  })
+
+  it('S2-61 taking back one part of single ones leaves the others where they are', async () => {
+    await shop.open('ike', bundle('each'))
+    const [first, second] = await partsOf('ike')
+    for (const { id } of [first, second]) {
+      const applied = await shop.apply(id, order(`ike-${id}`))
+      assert.equal(applied.status, 200, applied.text)
+    }
+    const { body } = await shop.serve(`rollback/${first.id}`, { order_id: `ike-${first.id}`, reason: 'x' })
+    assert.equal(body.data.parts, undefined)
+    assert.deepEqual(
+      [(await shop.row(first.id))['prize_status'], (await shop.row(second.id))['prize_status']],
+      ['unlocked', 'applied'],
+    )
+  })
+
+  it('S2-43 S2-44 S2-45 S2-61 a bundle is won once: in reports, in the history, in the inbox and in what others are told', async () => {
+    await post('webhooks', { url: 'https://shop.example/', event_types: ['prize.won'] })
+    const report = async (path: string) =>
+      (await shop.ask('GET', `/api/v1/gamification/analytics/${path}`, { token: shop.operator })).body
+    const read = async () => {
+      const { plays, won, unlocked, applied } = await report('funnel')
+      const { data } = await report('win_rate')
+      const wins = data
+        .flatMap((game: any) => game.versions)
+        .reduce((sum: number, each: any) => sum + each.wins, 0)
+      return { plays, won, unlocked, applied, wins, popular: (await report('popularity')).wins }
+    }
+    const before = await read()
+    const play_id = await shop.open('jil', bundle('each', { name: 'Counted' }))
+    const [part] = await partsOf('jil')
+    const once = { ...before, plays: before.plays + 1, won: before.won + 1, wins: before.wins + 1 }
+    assert.deepEqual(await read(), { ...once, unlocked: before.unlocked + 1, popular: before.popular + 1 })
+    assert.equal((await shop.apply(part.id, order('jil-1'))).status, 200)
+    assert.equal((await read()).applied, before.applied + 1)
+    const other = (await partsOf('jil')).find((each: any) => each.prize_status === 'unlocked')
+    assert.equal((await shop.apply(other.id, order('jil-2'))).status, 200)
+    assert.equal((await read()).applied, before.applied + 1)
+
+    const token = await shop.player('jil')
+    const played = await shop.ask('GET', '/api/v1/me/plays', { token })
+    assert.equal(played.body.data.length, 1, played.text)
+    const inbox = (await shop.ask('GET', '/api/v1/me/notifications', { token })).body
+    assert.deepEqual(
+      inbox.data.map((note: any) => [note.kind, note.play_id]),
+      [['prize_won', play_id]],
+    )
+    assert.equal(inbox.unread_count, 1)
+    const told = await shop.database.query<{ data: any }>(
+      `select data from outbox where event_type = 'prize.won' and data->>'user_id' = 'jil' order by (data->>'play_id')::bigint`,
+    )
+    assert.deepEqual(
+      told.map(({ data }) => data.bundle_play_id),
+      [null, play_id, play_id, play_id],
+    )
+  })
+
+  it('S1-14 S2-61 the claim of a spin follows its bundle, whatever becomes of the parts and the empty wrapper', async () => {
+    const play_id = await shop.win('kim', bundle('each', { name: 'Claimed' }))
+    const claim = async () => {
+      const [row] = await shop.database.query<any>(
+        `select claim_status, paid_amount from spin_results r
+         join gamification_game_plays p on p.event_id = r.spin_session_id where p.id = $1`,
+        [play_id],
+      )
+      return [row.claim_status, row.paid_amount]
+    }
+    assert.deepEqual(await claim(), ['unclaimed', 0])
+    await shop.unlock('kim', play_id)
+    const [part] = await partsOf('kim')
+    assert.equal((await shop.apply(part.id, order('kim-1'))).status, 200)
+    assert.deepEqual(await claim(), ['claimed', 0])
+    shop.clock.advance(4 * 86_400_000)
+    await expirePrizes(shop.app, shop.tenant.id)
+    assert.equal((await shop.row(play_id))['prize_status'], 'expired')
+    assert.deepEqual(await claim(), ['claimed', 0])
   })
 
   it('S2-61 S2-58 parts of a whole stay together; single ones and a locked bundle can be given', async () => {

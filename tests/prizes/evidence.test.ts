@@ -1,9 +1,12 @@
 /** What stands about a prize afterwards: every attempt in the audit chain, its history, its diagnosis, its code on paper. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { playerName } from '../../src/games/players.ts'
 import { CROCKFORD } from '../../src/ids.ts'
 import { checkSymbol, printedCode, storedCodes } from '../../src/prizes/codes.ts'
+import { expirePrizes } from '../../src/prizes/expiry.ts'
 import { propertyOptions } from '../fairness/seed.ts'
+import type { Answer } from '../http/harness.ts'
 import { ORDER, type Shop, startShop, TEN_OFF } from './kit.ts'
 
 const DAY_MS = 86_400_000
@@ -214,18 +217,60 @@ describe('evidence', function () {
       await shop.apply(play_id, { ...ORDER, order_id: 'joe-1' })
       await shop.serve(`rollback/${play_id}`, { order_id: 'joe-1', reason: 'Cancelled.' })
       const read = (token: string) => shop.ask('GET', `/api/v1/gamification/history/${play_id}`, { token })
-      const { body, text } = await read(await shop.player('joe'))
-      assert.deepEqual(
-        body.data.map(({ from_status, to_status, by, why }: any) => [from_status, to_status, by, why]),
-        [
-          [null, 'locked', 'joe', 'won'],
-          ['locked', 'unlocked', 'joe', 'unlock'],
-          ['unlocked', 'applied', 'shop', 'apply to order joe-1'],
-          ['applied', 'unlocked', 'shop', 'roll back order joe-1: Cancelled.'],
-        ],
-      )
-      assert.equal((await read(shop.operator)).text, text)
+      const steps = ({ body }: Answer) =>
+        body.data.map(({ from_status, to_status, by, why }: any) => [from_status, to_status, by, why])
+      const told = (service: string) => [
+        [null, 'locked', 'joe', 'won'],
+        ['locked', 'unlocked', 'joe', 'unlock'],
+        ['unlocked', 'applied', service, 'apply to order joe-1'],
+        ['applied', 'unlocked', service, 'roll back order joe-1: Cancelled.'],
+      ]
+      assert.deepEqual(steps(await read(shop.operator)), told('shop'))
+      assert.deepEqual(steps(await read(await shop.player('joe'))), told('service'))
       assert.equal((await read(await shop.player('stranger'))).status, 404)
+    })
+
+    it('S2-03 S2-58 a history names no staff and no former owner to the one who has the prize', async () => {
+      const history = async (play_id: number, user: string) => {
+        const token = await shop.player(user)
+        return shop.ask('GET', `/api/v1/gamification/history/${play_id}`, { token })
+      }
+      const play_id = await shop.open('lea')
+      const post = async (user: string, path: string, json?: object) => {
+        const token = await shop.player(user)
+        const answer = await shop.ask('POST', `/api/v1/gamification/${path}`, {
+          token,
+          ...(json && { json }),
+        })
+        assert.ok(answer.status < 300, answer.text)
+        return answer.body.data
+      }
+      const { id } = await post('lea', `gift/${play_id}`, { to: 'max' })
+      await post('max', `gifts/${id}/accept`)
+      shop.clock.advance(8 * 86_400_000)
+      await expirePrizes(shop.app, shop.tenant.id)
+      const { body, text } = await history(play_id, 'max')
+      const lea = playerName(shop.tenant.id, 'lea')
+      assert.deepEqual(
+        body.data.map((step: any) => step.by),
+        [lea, lea, 'system'],
+      )
+      assert.ok(!text.includes('"lea"'))
+
+      const owed = await shop.open('nia', { type: 'product', name: 'A phone' })
+      const queue = (await shop.ask('GET', '/api/v1/fulfilments?limit=100', { token: shop.operator })).body
+        .data
+      const { id: fulfilment_id } = queue.find((each: any) => each.play_id === owed)
+      const step = await shop.ask('PATCH', `/api/v1/fulfilments/${fulfilment_id}`, {
+        token: shop.operator,
+        json: { fulfilment_status: 'delivered' },
+        headers: { 'if-match': '*' },
+      })
+      assert.equal(step.status, 200, step.text)
+      assert.deepEqual(
+        (await history(owed, 'nia')).body.data.map((each: any) => each.by),
+        ['nia', 'nia', 'staff'],
+      )
     })
   })
 

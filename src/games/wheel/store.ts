@@ -702,7 +702,7 @@ export type PlayRow = {
   event_id: string
 }
 
-/** A page of a player's plays, newest first. */
+/** A page of a player's plays, newest first. What came out of a bundle was not played. */
 export function loadPlayPage(
   tx: Tx,
   user_id: string,
@@ -714,7 +714,7 @@ export function loadPlayPage(
     `select p.id, p.uuid, g.game_name, g.game_type, p.is_winner, p.prize_status, p.prize_snapshot, p.created_at, p.unlocked_at,
             p.expires_at, p.event_id
      from gamification_game_plays p join gamification_games g on g.id = p.game_id
-     where p.user_id = $1 and (not $2 or p.is_winner)
+     where p.user_id = $1 and (not $2 or p.is_winner) and p.bundle_play_id is null
        and ($3::timestamptz is null or (p.created_at, p.id) < ($3, $4::bigint))
      order by p.created_at desc, p.id desc limit $5`,
     [user_id, won_only, after?.at ?? null, after?.id ?? null, limit],

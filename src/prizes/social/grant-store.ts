@@ -138,10 +138,10 @@ export async function loadReferralFacts(tx: Tx, user_id: string, referrer_id: st
   return row!
 }
 
-/** A play of a game by user $1, whoever has its prize now; what was granted to somebody is no play of his. */
+/** A play of a game by user $1, whoever has its prize now; what was granted to somebody, or came out of a bundle, is no play of his. */
 const PLAYED = `
   select from gamification_game_plays p join gamification_games g on g.id = p.game_id
-  where (p.user_id = $1 and p.won_by is null or p.won_by = $1)
+  where (p.user_id = $1 and p.won_by is null or p.won_by = $1) and p.bundle_play_id is null
     and g.game_type not in ('campaign', 'referral', 'loyalty', 'support', 'partner', 'other')`
 
 export type ReferralRow = {
@@ -186,7 +186,7 @@ export function lockDueReferrals(tx: Tx, limit: number) {
     `select ${REFERRAL} from referrals r
      where r.referral_status = 'open'
        and exists (select from gamification_game_plays p join gamification_games g on g.id = p.game_id
-                   where (p.user_id = r.user_id and p.won_by is null or p.won_by = r.user_id)
+                   where (p.user_id = r.user_id and p.won_by is null or p.won_by = r.user_id) and p.bundle_play_id is null
                      and g.game_type not in ('campaign', 'referral', 'loyalty', 'support', 'partner', 'other'))
      order by r.id limit $1 for no key update of r skip locked`,
     [limit],
