@@ -4,7 +4,7 @@
  */
 import type { Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
-import { playerName } from '../games/players.ts'
+import { playerNames } from '../games/players.ts'
 import { SYSTEM_USER } from '../system.ts'
 import { printedCode } from './codes.ts'
 import {
@@ -158,7 +158,7 @@ export async function readHistory(tx: Tx, { play_id }: { play_id: number }) {
   const owner = ownerOf(tx)
   const row = (await loadPlays(tx, [play_id], owner))[0] ?? refuse('not_found')
   const moves = await loadMoves(tx, row.id)
-  const nameOf = (user_id: string) => playerName(tx.actor.tenantId, user_id)
+  const nameOf = await playerNames(tx)
   const winner = row.won_by ?? row.user_id
   const begin = {
     from_status: null,

@@ -1,10 +1,11 @@
 /** What stands about a prize afterwards: every attempt in the audit chain, its history, its diagnosis, its code on paper. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { playerName } from '../../src/games/players.ts'
+import { playerNames } from '../../src/games/players.ts'
 import { CROCKFORD } from '../../src/ids.ts'
 import { checkSymbol, printedCode, storedCodes } from '../../src/prizes/codes.ts'
 import { expirePrizes } from '../../src/prizes/expiry.ts'
+import { systemActor } from '../../src/system.ts'
 import { propertyOptions } from '../fairness/seed.ts'
 import type { Answer } from '../http/harness.ts'
 import { ORDER, type Shop, startShop, TEN_OFF } from './kit.ts'
@@ -250,7 +251,8 @@ describe('evidence', function () {
       shop.clock.advance(8 * 86_400_000)
       await expirePrizes(shop.app, shop.tenant.id)
       const { body, text } = await history(play_id, 'max')
-      const lea = playerName(shop.tenant.id, 'lea')
+      const nameOf = await shop.app.run(systemActor(shop.tenant.id), playerNames, undefined)
+      const lea = nameOf('lea')
       assert.deepEqual(
         body.data.map((step: any) => step.by),
         [lea, lea, 'system'],
