@@ -17,7 +17,10 @@ import { makeCrowds } from '../rooms/spectators.ts'
 import { wireCounts } from '../rooms/wire.ts'
 import { makeApp } from './app.ts'
 import { announce } from './banner.ts'
+import { claimTasks } from './claims/jobs.ts'
+import { claimRoutes } from './claims/routes.ts'
 import { makeTestClock, systemClock } from './clock.ts'
+import { companyRoutes } from './companies/routes.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { customerRoutes } from './customers/routes.ts'
 import { type EmbeddedPostgres, EmbeddedStartError, startEmbedded } from './db/embedded.ts'
@@ -154,6 +157,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
     tracesTask(app, config.traces),
     ...socialTasks(app),
     ...insightTasks(app),
+    ...claimTasks(app),
     ...webhookTasks({ app, send: makeSender(setting) }),
   ]
   const jobs = makeJobs({ url, app, directory, tasks, report })
@@ -211,6 +215,8 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...raffleRoutes({ app, raffle }),
         ...drawRoutes({ app, draws }),
         ...guessRoutes({ app, draws, guess }),
+        ...companyRoutes(),
+        ...claimRoutes(),
         ...proofRoutes({ app, wheel, checkpoints }),
         ...(config.is_demo ? shopRoutes(app, directory) : []),
       ],

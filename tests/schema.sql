@@ -64,6 +64,93 @@ table blocked_users (row-level security, forced)
   grant delete, insert, select, update to livedraw_app
   grant select to livedraw_auditor
 
+table claim_messages (row-level security, forced)
+  id bigint not null generated as identity
+  tenant_id uuid not null default app_tenant_id()
+  claim_id uuid not null
+  side character varying(8) not null
+  sent_by character varying(128) not null
+  message character varying(2000) not null
+  created_at timestamp with time zone not null
+  CHECK (((side)::text = ANY ((ARRAY['winner'::character varying, 'creator'::character varying])::text[])))
+  CHECK ((btrim((message)::text) <> ''::text))
+  FOREIGN KEY (tenant_id, claim_id) REFERENCES reward_claims(tenant_id, id)
+  PRIMARY KEY (tenant_id, claim_id, id)
+  CREATE TRIGGER claim_messages_are_final BEFORE DELETE OR UPDATE ON public.claim_messages FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  CREATE TRIGGER claim_messages_are_guarded BEFORE INSERT ON public.claim_messages FOR EACH ROW EXECUTE FUNCTION guard_claim_part()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table claim_moves (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  claim_id uuid not null
+  seq integer not null
+  from_status character varying(16)
+  to_status character varying(16) not null
+  moved_at timestamp with time zone not null
+  moved_by character varying(128) not null
+  reason character varying(32) not null
+  CHECK ((seq >= 1))
+  FOREIGN KEY (tenant_id, claim_id) REFERENCES reward_claims(tenant_id, id)
+  PRIMARY KEY (tenant_id, claim_id, seq)
+  CREATE TRIGGER claim_moves_are_final BEFORE DELETE OR UPDATE ON public.claim_moves FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table claim_proofs (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  claim_id uuid not null
+  side character varying(8) not null
+  slot smallint not null
+  uploaded_by character varying(128) not null
+  width integer not null
+  height integer not null
+  byte_count integer not null
+  picture_hash text not null
+  picture bytea not null
+  created_at timestamp with time zone not null
+  CHECK (((side)::text = ANY ((ARRAY['winner'::character varying, 'creator'::character varying])::text[])))
+  CHECK (((slot >= 1) AND (slot <= 5)))
+  CHECK ((byte_count > 0))
+  CHECK ((height > 0))
+  CHECK ((octet_length(picture) = byte_count))
+  CHECK ((picture_hash ~ '^[0-9a-f]{64}$'::text))
+  CHECK ((width > 0))
+  FOREIGN KEY (tenant_id, claim_id) REFERENCES reward_claims(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, claim_id, side, slot)
+  CREATE TRIGGER claim_proofs_are_final BEFORE DELETE OR UPDATE ON public.claim_proofs FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  CREATE TRIGGER claim_proofs_are_guarded BEFORE INSERT ON public.claim_proofs FOR EACH ROW EXECUTE FUNCTION guard_claim_part()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+
+table claim_settings (row-level security, forced)
+  tenant_id uuid not null default app_tenant_id()
+  answer_hours integer not null
+  failures_max integer not null
+  failure_days integer not null
+  block_days integer not null
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK (((answer_hours >= 1) AND (answer_hours <= 720)))
+  CHECK (((block_days >= 1) AND (block_days <= 366)))
+  CHECK (((failure_days >= 1) AND (failure_days <= 366)))
+  CHECK (((failures_max >= 1) AND (failures_max <= 100)))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id)
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select, update to livedraw_app
+  grant select to livedraw_auditor
+
 table companies (row-level security, forced)
   id uuid not null
   tenant_id uuid not null default app_tenant_id()
@@ -94,6 +181,85 @@ table company_members (row-level security, forced)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant delete, insert, select to livedraw_app
   grant select to livedraw_auditor
+
+table complaints (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  claim_id uuid not null
+  complained_by character varying(128) not null
+  message character varying(2000) not null
+  complaint_status character varying(16) not null default 'pending'::character varying
+  answer_due_at timestamp with time zone not null
+  answer character varying(2000)
+  answered_by character varying(128)
+  answered_at timestamp with time zone
+  reviewed_by character varying(128)
+  reviewed_at timestamp with time zone
+  outcome character varying(16)
+  decision_note character varying(2000)
+  resolved_by character varying(128)
+  resolved_at timestamp with time zone
+  failed_at timestamp with time zone
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((((answer IS NULL) = (answered_at IS NULL)) AND ((answer IS NULL) = (answered_by IS NULL))))
+  CHECK ((((complaint_status)::text = 'resolved'::text) = (outcome IS NOT NULL)))
+  CHECK ((((outcome IS NULL) = (resolved_by IS NULL)) AND ((outcome IS NULL) = (resolved_at IS NULL))))
+  CHECK (((complaint_status)::text = ANY ((ARRAY['pending'::character varying, 'reviewed'::character varying, 'resolved'::character varying])::text[])))
+  CHECK (((outcome)::text = ANY ((ARRAY['fulfilled'::character varying, 'unfulfilled'::character varying, 'dismissed'::character varying])::text[])))
+  CHECK (((reviewed_by IS NULL) = (reviewed_at IS NULL)))
+  CHECK ((btrim((message)::text) <> ''::text))
+  FOREIGN KEY (tenant_id, claim_id) REFERENCES reward_claims(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  CREATE INDEX complaints_of_claim ON public.complaints USING btree (tenant_id, claim_id, created_at)
+  CREATE UNIQUE INDEX complaints_one_is_open ON public.complaints USING btree (tenant_id, claim_id) WHERE ((complaint_status)::text <> 'resolved'::text)
+  CREATE INDEX complaints_queue ON public.complaints USING btree (tenant_id, complaint_status, created_at, id)
+  CREATE INDEX complaints_unanswered ON public.complaints USING btree (tenant_id, answer_due_at) WHERE (((complaint_status)::text <> 'resolved'::text) AND (answered_at IS NULL) AND (failed_at IS NULL))
+  CREATE TRIGGER complaints_are_kept BEFORE INSERT OR DELETE OR UPDATE ON public.complaints FOR EACH ROW EXECUTE FUNCTION keep_complaint()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (complaint_status, answer, answered_by, answered_at, reviewed_by, reviewed_at, outcome, decision_note, resolved_by, resolved_at, failed_at, row_version, updated_at) to livedraw_app
+
+table creator_blocks (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  party_kind character varying(8) not null
+  party_id character varying(128) not null
+  failure_count integer not null
+  blocked_until timestamp with time zone not null
+  appeal character varying(2000)
+  appealed_by character varying(128)
+  appealed_at timestamp with time zone
+  decision character varying(16)
+  decision_note character varying(2000)
+  decided_by character varying(128)
+  decided_at timestamp with time zone
+  ended_at timestamp with time zone
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((((appeal IS NULL) = (appealed_by IS NULL)) AND ((appeal IS NULL) = (appealed_at IS NULL))))
+  CHECK ((((decision IS NULL) = (decided_by IS NULL)) AND ((decision IS NULL) = (decided_at IS NULL))))
+  CHECK ((((decision)::text IS DISTINCT FROM 'lifted'::text) OR (ended_at IS NOT NULL)))
+  CHECK (((decided_by)::text <> (appealed_by)::text))
+  CHECK (((decision IS NULL) OR (appeal IS NOT NULL)))
+  CHECK (((decision)::text = ANY ((ARRAY['lifted'::character varying, 'upheld'::character varying])::text[])))
+  CHECK (((party_kind)::text = ANY ((ARRAY['person'::character varying, 'company'::character varying])::text[])))
+  CHECK ((blocked_until > created_at))
+  CHECK ((failure_count >= 1))
+  FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  PRIMARY KEY (tenant_id, id)
+  CREATE INDEX creator_blocks_by_time ON public.creator_blocks USING btree (tenant_id, created_at DESC, id DESC)
+  CREATE UNIQUE INDEX creator_blocks_one_stands ON public.creator_blocks USING btree (tenant_id, party_kind, party_id) WHERE (ended_at IS NULL)
+  CREATE TRIGGER creator_blocks_are_kept BEFORE DELETE OR UPDATE ON public.creator_blocks FOR EACH ROW EXECUTE FUNCTION keep_creator_block()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (appeal, appealed_by, appealed_at, decision, decision_note, decided_by, decided_at, ended_at, row_version, updated_at) to livedraw_app
 
 table customer_facts (row-level security, forced)
   tenant_id uuid not null default app_tenant_id()
@@ -1826,6 +1992,57 @@ table referrals (row-level security, forced)
   grant select to livedraw_auditor
   grant update (referral_status, why, play_id, row_version, updated_at) to livedraw_app
 
+table reward_claims (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  game_id uuid not null
+  place integer not null
+  prize_place integer not null
+  user_id character varying(128) not null
+  creator_id character varying(128) not null
+  company_id uuid
+  creator_name character varying(64) not null
+  claim_status character varying(16) not null
+  status_at timestamp with time zone not null
+  status_by character varying(128) not null
+  status_reason character varying(32) not null
+  window_ends_at timestamp with time zone not null
+  claim_info character varying(2000)
+  scan_token_id uuid
+  play_id bigint
+  promoted_from uuid
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  CHECK ((((claim_status)::text = 'completed'::text) OR ((scan_token_id IS NULL) AND (play_id IS NULL))))
+  CHECK (((claim_status)::text = ANY ((ARRAY['offered'::character varying, 'pending'::character varying, 'completed'::character varying, 'disputed'::character varying, 'forfeited'::character varying])::text[])))
+  CHECK (((place = prize_place) = (promoted_from IS NULL)))
+  CHECK (((prize_place >= 1) AND (prize_place <= place)))
+  CHECK ((place >= 1))
+  FOREIGN KEY (tenant_id, company_id) REFERENCES companies(tenant_id, id)
+  FOREIGN KEY (tenant_id, game_id) REFERENCES games(tenant_id, id)
+  FOREIGN KEY (tenant_id, game_id, place) REFERENCES winner_history(tenant_id, game_id, place)
+  FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
+  FOREIGN KEY (tenant_id, promoted_from) REFERENCES reward_claims(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  UNIQUE (tenant_id, game_id, place)
+  UNIQUE (tenant_id, play_id)
+  UNIQUE (tenant_id, promoted_from)
+  UNIQUE (tenant_id, scan_token_id)
+  CREATE INDEX reward_claims_of_company ON public.reward_claims USING btree (tenant_id, company_id, created_at DESC, id DESC) WHERE (company_id IS NOT NULL)
+  CREATE INDEX reward_claims_of_creator ON public.reward_claims USING btree (tenant_id, creator_id, created_at DESC, id DESC)
+  CREATE INDEX reward_claims_of_name ON public.reward_claims USING btree (tenant_id, creator_name, claim_status)
+  CREATE INDEX reward_claims_of_winner ON public.reward_claims USING btree (tenant_id, user_id, created_at DESC, id DESC)
+  CREATE UNIQUE INDEX reward_claims_one_stands ON public.reward_claims USING btree (tenant_id, game_id, prize_place) WHERE ((claim_status)::text <> 'forfeited'::text)
+  CREATE INDEX reward_claims_waiting ON public.reward_claims USING btree (tenant_id, window_ends_at) WHERE ((claim_status)::text = 'offered'::text)
+  CREATE TRIGGER reward_claims_are_kept BEFORE INSERT OR DELETE OR UPDATE ON public.reward_claims FOR EACH ROW EXECUTE FUNCTION keep_claim()
+  CREATE TRIGGER reward_claims_move AFTER INSERT OR UPDATE ON public.reward_claims FOR EACH ROW EXECUTE FUNCTION write_claim_move()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant insert, select to livedraw_app
+  grant select to livedraw_auditor
+  grant update (claim_status, status_at, status_by, status_reason, claim_info, scan_token_id, play_id, row_version, updated_at) to livedraw_app
+
 table spin_chances (row-level security, forced)
   id uuid not null
   tenant_id uuid not null default app_tenant_id()
@@ -2489,6 +2706,21 @@ begin
 end $function$
 
 
+CREATE OR REPLACE FUNCTION public.guard_claim_part()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform from reward_claims c where c.tenant_id = new.tenant_id and c.id = new.claim_id
+     and c.claim_status in ('pending', 'disputed', case tg_table_name when 'claim_messages' then 'offered' else 'pending' end)
+   for share;
+  if not found then
+    raise exception 'this claim takes nothing more' using errcode = '55000';
+  end if;
+  return new;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.guard_entries()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2643,6 +2875,84 @@ begin
     raise exception 'what a published raffle promised cannot be changed' using errcode = '55000';
   end if;
   return coalesce(new, old);
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.keep_claim()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    if new.claim_status <> 'offered' then
+      raise exception 'a claim begins as an offer' using errcode = '55000';
+    end if;
+    return new;
+  end if;
+  if tg_op = 'DELETE'
+     or row(new.id, new.tenant_id, new.game_id, new.place, new.prize_place, new.user_id, new.creator_id, new.company_id,
+            new.creator_name, new.window_ends_at, new.promoted_from, new.created_at)
+        is distinct from
+        row(old.id, old.tenant_id, old.game_id, old.place, old.prize_place, old.user_id, old.creator_id, old.company_id,
+            old.creator_name, old.window_ends_at, old.promoted_from, old.created_at)
+     or (new.claim_status = old.claim_status
+         and row(new.status_at, new.status_by, new.status_reason) is distinct from row(old.status_at, old.status_by, old.status_reason))
+     or (new.claim_status <> old.claim_status
+         and (old.claim_status, new.claim_status) not in
+             (('offered', 'pending'), ('offered', 'forfeited'), ('pending', 'completed'), ('pending', 'disputed'),
+              ('pending', 'forfeited'), ('disputed', 'completed'), ('disputed', 'pending')))
+     or (old.claim_info is not null and new.claim_info is distinct from old.claim_info)
+     or (old.play_id is not null and new.play_id is distinct from old.play_id)
+     or (old.scan_token_id is not null and new.scan_token_id is distinct from old.scan_token_id) then
+    raise exception 'a claim cannot be changed like that' using errcode = '55000';
+  end if;
+  return new;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.keep_complaint()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    perform from reward_claims c
+      where c.tenant_id = new.tenant_id and c.id = new.claim_id and c.claim_status = 'disputed'
+        and c.user_id = new.complained_by and c.window_ends_at <= new.created_at;
+    if not found or new.complaint_status <> 'pending' then
+      raise exception 'a complaint is the winner''s, after the claim window' using errcode = '55000';
+    end if;
+    return new;
+  end if;
+  if tg_op = 'DELETE'
+     or row(new.id, new.tenant_id, new.claim_id, new.complained_by, new.message, new.answer_due_at, new.created_at)
+        is distinct from row(old.id, old.tenant_id, old.claim_id, old.complained_by, old.message, old.answer_due_at, old.created_at)
+     or old.complaint_status = 'resolved'
+     or (new.complaint_status <> old.complaint_status
+         and (old.complaint_status, new.complaint_status) not in (('pending', 'reviewed'), ('reviewed', 'resolved'))
+         -- What was handed over after all needs no decision.
+         and not (old.complaint_status = 'pending' and new.complaint_status = 'resolved' and new.outcome = 'fulfilled'))
+     or (old.answered_at is not null and row(new.answer, new.answered_by, new.answered_at) is distinct from row(old.answer, old.answered_by, old.answered_at))
+     or (old.reviewed_at is not null and row(new.reviewed_by, new.reviewed_at) is distinct from row(old.reviewed_by, old.reviewed_at))
+     or (old.failed_at is not null and new.failed_at is distinct from old.failed_at) then
+    raise exception 'a complaint cannot be changed like that' using errcode = '55000';
+  end if;
+  return new;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.keep_creator_block()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'DELETE'
+     or (old.appeal is not null and row(new.appeal, new.appealed_by, new.appealed_at) is distinct from row(old.appeal, old.appealed_by, old.appealed_at))
+     or (old.decision is not null and row(new.decision, new.decided_by, new.decided_at) is distinct from row(old.decision, old.decided_by, old.decided_at))
+     or (old.ended_at is not null and new.ended_at is distinct from old.ended_at) then
+    raise exception 'a block cannot be changed like that' using errcode = '55000';
+  end if;
+  return new;
 end $function$
 
 
@@ -3291,7 +3601,23 @@ CREATE OR REPLACE FUNCTION public.wants_event(event_types jsonb, event_type text
 RETURN (event_types ?| ARRAY[event_type, (split_part(event_type, '.'::text, 1) || '.*'::text)])
 
 
+CREATE OR REPLACE FUNCTION public.write_claim_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'UPDATE' and new.claim_status = old.claim_status then return null; end if;
+  insert into claim_moves (tenant_id, claim_id, seq, from_status, to_status, moved_at, moved_by, reason)
+  select new.tenant_id, new.id, coalesce(max(seq), 0) + 1, case when tg_op = 'UPDATE' then old.claim_status end,
+         new.claim_status, new.status_at, new.status_by, new.status_reason
+  from claim_moves where tenant_id = new.tenant_id and claim_id = new.id;
+  return null;
+end $function$
+
+
 -- Sequences
+
+sequence claim_messages_id_seq
 
 sequence gamification_games_id_seq
 

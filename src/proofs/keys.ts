@@ -10,6 +10,7 @@ import {
   type KeyObject,
   randomBytes,
   sign,
+  verify,
 } from 'node:crypto'
 import { jcs } from '../fairness/canonical.ts'
 import { type Checkpoint, signCheckpoint, verifierKey } from '../fairness/merkle.ts'
@@ -17,6 +18,9 @@ import { NODE_HASH } from '../node-hash.ts'
 
 /** `kid:base64` of 32 bytes each; the first one seals, all of them open. */
 export type SeedKey = { kid: string; key: Buffer }
+
+/** What is signed: proofs of fairness, codes that are scanned, receipts of complaints. None passes for another. */
+export type DocumentType = 'fair1-commit' | 'fair1-receipt' | 'claim-code' | 'complaint-receipt'
 
 export type FairKeys = {
   /** Seals a seed so that it opens only for the same game and seed hash. */
@@ -26,7 +30,9 @@ export type FairKeys = {
   /** The key that seals; what another one sealed should be sealed again. */
   readonly seedKid: string
   /** Compact JWS over a document, header exactly as fair-1.md section 5. */
-  signDocument(type: 'fair1-commit' | 'fair1-receipt', document: unknown): string
+  signDocument(type: DocumentType, document: unknown): string
+  /** The document of a compact JWS of this type that the present key signed, or undefined for any other text. */
+  openDocument(type: DocumentType, text: string): unknown
   /** A signed note over a log's size and root. */
   signCheckpoint(checkpoint: Checkpoint): string
   /** `name+keyId+key`: what opens the notes of this origin. */
@@ -59,7 +65,8 @@ export function makeFairKeys(seedKeys: readonly SeedKey[], signingKey: KeyObject
   const byKid = new Map(seedKeys.map((each) => [each.kid, each.key]))
   const [first] = seedKeys
   if (first === undefined) throw new Error('at least one seed key is needed')
-  const publicKey = Buffer.from(createPublicKey(signingKey).export({ format: 'jwk' }).x!, 'base64url')
+  const publicKeyObject = createPublicKey(signingKey)
+  const publicKey = Buffer.from(publicKeyObject.export({ format: 'jwk' }).x!, 'base64url')
   const privateBytes = Buffer.from(signingKey.export({ format: 'jwk' }).d!, 'base64url')
   const kid = `fair-${publicKey.subarray(0, 6).toString('hex')}`
   const associated = (used: string, { gameId, seedHash }: { gameId: string; seedHash: string }) =>
@@ -96,6 +103,19 @@ export function makeFairKeys(seedKeys: readonly SeedKey[], signingKey: KeyObject
     signDocument(type, document) {
       const text = `${segment({ alg: 'EdDSA', kid, typ: type })}.${segment(document)}`
       return `${text}.${sign(null, Buffer.from(text), signingKey).toString('base64url')}`
+    },
+
+    openDocument(type, text) {
+      const [header, body, signature, ...rest] = text.split('.')
+      if (signature === undefined || rest.length > 0) return undefined
+      if (header !== segment({ alg: 'EdDSA', kid, typ: type })) return undefined
+      const is_ours = verify(
+        null,
+        Buffer.from(`${header}.${body}`),
+        publicKeyObject,
+        Buffer.from(signature, 'base64url'),
+      )
+      return is_ours ? JSON.parse(Buffer.from(body!, 'base64url').toString()) : undefined
     },
 
     signCheckpoint: (checkpoint) => signCheckpoint(checkpoint, privateBytes, NODE_HASH),

@@ -1,5 +1,7 @@
 /** The harness with every route of the product, and a published wheel to play with. */
 import assert from 'node:assert/strict'
+import { claimRoutes } from '../../src/claims/routes.ts'
+import { companyRoutes } from '../../src/companies/routes.ts'
 import { customerRoutes } from '../../src/customers/routes.ts'
 import { shopRoutes } from '../../src/demo/shop-routes.ts'
 import { drawGames } from '../../src/draws/game.ts'
@@ -69,6 +71,8 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...raffleRoutes({ app, raffle }),
         ...drawRoutes({ app, draws }),
         ...guessRoutes({ app, draws, guess: makeGuess({ app, draws }) }),
+        ...companyRoutes(),
+        ...claimRoutes(),
         ...proofRoutes({ app, wheel, checkpoints }),
         ...shopRoutes(app, directory),
       ]

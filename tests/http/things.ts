@@ -121,6 +121,9 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
   })
   const alert = (await ask(operator, 'GET', 'alerts')).data[0]
   const account = await anAccount(http)
+  const company = await post(operator, 'companies', { company_name: 'Pumpkins Ltd' })
+  await ask(operator, 'PUT', `companies/${company.id}/members/carla`)
+  const claim = await aClaim(http, { creator, winner, post })
 
   const configuration = await post(operator, 'raffle-configurations', {
     config_name: 'Weekly',
@@ -195,6 +198,8 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
     [/^\/api\/v1\/games\/\{id\}\/guesses/, { id: game.id }, ID, { request_id: 'g-1', value: 1 }],
     [/^\/api\/v1\/games\/\{id\}\/cancel/, { id: game.id }, ID, { reason: 'x' }],
     [/^\/api\/v1\/(creator\/)?games\/\{id\}/, { id: game.id }, ID, {}],
+    [/^\/api\/v1\/companies\//, { id: company.id, user_id: 'carla' }, { ...ID, user_id: 'carla' }, {}],
+    [/^\/api\/v1\/claims\//, { id: claim.claim_id }, ID],
     [/^\/api\/v1\/reels\//, { reel_id: 'r-1' }, { reel_id: 'r-2' }],
     [/^\/api\/v1\/draws\/\{draw_id\}\/forfeit/, draw_id, noDraw, { place: 1, reason: 'x' }],
     [/\/redraws\/decision/, draw_id, noDraw, { approve: true }],
@@ -215,6 +220,35 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
     [/\/raffle-ticket-allocation-policies\//, { id: policy.id }, ID, {}],
     [/\/raffle-(reservations|purchases)\//, ...purchase, { reason: 'x' }],
   ]
+}
+
+/** A reward that `winner` won in a game of carla, and claimed. */
+async function aClaim(
+  http: Product,
+  {
+    creator,
+    winner,
+    post,
+  }: {
+    creator: string
+    winner: string
+    post: (token: string, path: string, json?: unknown) => Promise<any>
+  },
+) {
+  const closes_at = new Date(http.clock.now().getTime() + 60_000).toISOString()
+  const { id } = await post(creator, 'games', {
+    title: 'A pumpkin',
+    mode: 'draw',
+    reward_type: 'product',
+    closes_at,
+  })
+  await post(creator, `games/${id}/publish`)
+  await post(winner, `games/${id}/guesses`, { request_id: 'g-1' })
+  for (const duration_ms of [61_000, 600_000, 600_000]) {
+    http.clock.advance(duration_ms)
+    await http.draws.advanceDue(http.tenant.id)
+  }
+  return post(winner, 'claims', { game_id: id })
 }
 
 /** An account in the ledger of acme. */

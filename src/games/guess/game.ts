@@ -2,6 +2,7 @@
  * The two games of seeds/000 as draws: a number that is guessed at (kind `guess`), and winners drawn among everybody who
  * entered (kind `draw`). What they decide is FAIR/1's own function; here stands what becomes of it.
  */
+import { forfeitPlace, offerPlaces } from '../../claims/offers.ts'
 import type { Tx } from '../../db/tx.ts'
 import type { DecidedOver, DrawGame, NewEntry } from '../../draws/game.ts'
 import type { DrawRow, WinnerRow } from '../../draws/store.ts'
@@ -55,6 +56,8 @@ const shared = {
   award,
   /** Nothing is paid to guess. */
   refund: async () => {},
+  forfeit: (tx: Tx, draw: DrawRow, who: Parameters<typeof forfeitPlace>[2]) =>
+    forfeitPlace(tx, draw.game_id, who),
   shown,
 }
 
@@ -138,7 +141,7 @@ async function drawn(tx: Tx, draw: DrawRow, winners: readonly WinnerRow[]): Prom
   )
 }
 
-/** Gives what arrives by itself, says who won, and files the game (S0-31). */
+/** Gives what arrives by itself, offers what is handed over, says who won, and files the game (S0-31). */
 async function award(tx: Tx, draw: DrawRow, winners: readonly WinnerRow[]): Promise<void> {
   const game = await gameOfDraw(tx, draw)
   const won = winners.filter(({ is_alternate }) => !is_alternate)
@@ -149,6 +152,7 @@ async function award(tx: Tx, draw: DrawRow, winners: readonly WinnerRow[]): Prom
   )
   const paid = !isClaimed(game.reward_type)
   if (paid) await grant(tx, game, draw, won)
+  else await offerPlaces(tx, game, won)
   await insertLostPlays(tx, {
     game_id: game.id,
     wallet_game_id: game.wallet_game_id!,
