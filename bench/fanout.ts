@@ -1,12 +1,14 @@
 /**
  * What one delivered frame costs the server: a Colyseus room as it comes, the same room with rooms/wire.ts, and a
- * plain `ws` server that sends the same bytes to each socket; one frame in a tick, and four.
+ * plain `ws` server that sends the same bytes to each socket, without and with a heartbeat like ours; one frame in a
+ * tick, and four.
  *
  * Each server is a process of its own and reports its own CPU; the clients are one more process that only counts.
  * All servers hold their clients for the whole run and take turns (A B C, B C A, ...), so that whatever else the
  * machine does meets all of them. Medians over the rounds. Run: `node bench/fanout.ts [--quick]`.
  */
 import { type ChildProcess, fork } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
@@ -18,12 +20,15 @@ import { type WebSocket, WebSocketServer } from 'ws'
 
 export type Table = { name: string; rows: Record<string, string | number>[] }
 
-const SERVERS = ['stock', 'ours', 'ws'] as const
+const SERVERS = ['stock', 'ours', 'ws', 'ws, heartbeat'] as const
 type ServerName = (typeof SERVERS)[number]
 /** 64 bytes in a frame, the size of the measurements in performance.md. */
 const TEXT_LENGTH = 60
 const SAMPLED = 50
 const MANY = 20_000
+/** As rooms/guard has it: eight random bytes to everybody, a part of them at a time. */
+const PING_MS = 7_000
+const PING_TURNS = 16
 
 // ------------------------------------------------------------------------------------------- servers
 
@@ -54,7 +59,7 @@ function stamp(): string {
 }
 
 async function serve(name: ServerName): Promise<void> {
-  const tick = name === 'ws' ? await servePlain() : await serveRoom(name)
+  const tick = isPlain(name) ? await servePlain(name !== 'ws') : await serveRoom(name)
   process.on('message', (work: Work) => {
     let ticks = 0
     const total = Math.round((work.hz * work.duration_ms) / 1000)
@@ -71,6 +76,8 @@ async function serve(name: ServerName): Promise<void> {
     }, 1000 / work.hz)
   })
 }
+
+const isPlain = (name: ServerName): boolean => name !== 'stock' && name !== 'ours'
 
 async function serveRoom(name: ServerName): Promise<(frames: number) => void> {
   const nothing = () => {}
@@ -110,12 +117,19 @@ async function guardedTransport() {
 }
 
 /** The same bytes to each socket by `ws.send`: a patch frame of Colyseus is three bytes and the text. */
-async function servePlain(): Promise<(frames: number) => void> {
+async function servePlain(has_heartbeat: boolean): Promise<(frames: number) => void> {
   const sockets: WebSocket[] = []
   const wss = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false })
   wss.on('connection', (socket) => sockets.push(socket))
   await new Promise((resolve) => wss.once('listening', resolve))
   process.send!({ port: (wss.address() as AddressInfo).port })
+  if (has_heartbeat) {
+    let turn = 0
+    setInterval(() => {
+      turn = (turn + 1) % PING_TURNS
+      for (let i = turn; i < sockets.length; i += PING_TURNS) sockets[i]!.ping(randomBytes(8))
+    }, PING_MS / PING_TURNS)
+  }
   const options = { binary: true }
   return (frames) => {
     const text = stamp()
@@ -179,7 +193,7 @@ async function gather(crowd: Crowd, counter: Counter): Promise<void> {
     while (opened < crowd.count) {
       const number = opened++
       let path = '/'
-      if (crowd.server !== 'ws') {
+      if (!isPlain(crowd.server)) {
         const answer = await fetch(`http://127.0.0.1:${crowd.port}/matchmake/join/feed`, {
           method: 'POST',
           headers: { 'content-type': 'application/json' },
@@ -189,7 +203,7 @@ async function gather(crowd: Crowd, counter: Counter): Promise<void> {
         path = `/${seat.processId}/${seat.roomId}?sessionId=${seat.sessionId}`
       }
       const socket = connect({ port: crowd.port, host: '127.0.0.1', noDelay: true })
-      countFrames(socket, counter, number % Math.ceil(crowd.count / SAMPLED) === 0, crowd.server !== 'ws')
+      countFrames(socket, counter, number % Math.ceil(crowd.count / SAMPLED) === 0, !isPlain(crowd.server))
       socket.write(
         `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${crowd.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
           'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
@@ -316,6 +330,7 @@ function rowsOf(
     cpu_us_per_frame: round2(median(name, 'cpu_us')),
     to_stock: round2(median(name, 'cpu_us') / median('stock', 'cpu_us')),
     to_ws: round2(median(name, 'cpu_us') / median('ws', 'cpu_us')),
+    to_ws_heartbeat: round2(median(name, 'cpu_us') / median('ws, heartbeat', 'cpu_us')),
     p50_ms: round2(median(name, 'p50_ms')),
     p99_ms: round2(median(name, 'p99_ms')),
     rounds: rounds.get(name)!.length,

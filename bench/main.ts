@@ -13,6 +13,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   fanout: () => import('./fanout.ts'),
   joins: () => import('./joins.ts'),
   wallet: () => import('./wallet.ts'),
+  plans: () => import('./plans.ts'),
 }
 
 const command = makeCommand(

@@ -101,14 +101,15 @@ export type PageRequest = { user_id: string; status: string | null; limit: numbe
 /** Pages of users' prizes, newest first. `request` is the place of the request in the list, from 1. */
 export function loadPrizePages(tx: Tx, requests: readonly PageRequest[]) {
   return tx.rows<PlayRow & { request: number }>(
-    `select r.request::int, page.*
+    `select r.request::int, ${PLAY}
      from unnest($1::text[], $3::text[], $4::int[], $5::int[]) with ordinality as r(user_id, status, page_limit, page_offset, request)
      cross join lateral (
-       select ${PLAY} from gamification_game_plays p join gamification_games g on g.id = p.game_id
+       select * from gamification_game_plays p
        where p.user_id = r.user_id and p.is_winner and (r.status is null or ${STATUS_NOW} = r.status)
        order by p.created_at desc, p.id desc limit r.page_limit offset r.page_offset
-     ) page
-     order by r.request, page.created_at desc, page.id desc`,
+     ) p
+     join gamification_games g on g.id = p.game_id
+     order by r.request, p.created_at desc, p.id desc`,
     [
       requests.map(({ user_id }) => user_id),
       tx.now,
