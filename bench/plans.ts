@@ -20,6 +20,7 @@ const MILLION: Spread = { plays: 1_000_000, users: 5_000, games: 40 }
 const FEW: Spread = { plays: 50_000, users: 500, games: 40 }
 /** They were played over the last ninety days. */
 const LOADED_S = 90 * 86_400
+const LOADED_AT_ONCE = 50_000
 const PER_PAGE = 10
 const EXPIRED_AT_ONCE = 100
 
@@ -79,14 +80,15 @@ async function load(stage: Stage, { plays, users, games }: Spread): Promise<numb
   const { database, operator } = stage
   const client = await database.connect()
   try {
-    await client.query(`begin; set local session_replication_role = replica`)
+    await client.query(`set statement_timeout = 0; begin; set local session_replication_role = replica`)
     const { rows } = await client.query<{ id: number }>(
       `insert into gamification_games (tenant_id, game_name, game_type, created_at, updated_at)
        select $1, 'Game ' || i, 'spin_wheel', now(), now() from generate_series(1, $2::int) i returning id`,
       [operator.tenantId, games],
     )
-    await client.query(
-      `insert into gamification_game_plays (id, tenant_id, uuid, game_id, user_id, prize_id, is_winner, prize_code, prize_status,
+    for (let first = 1; first <= plays; first += LOADED_AT_ONCE)
+      await client.query(
+        `insert into gamification_game_plays (id, tenant_id, uuid, game_id, user_id, prize_id, is_winner, prize_code, prize_status,
          prize_snapshot, unlocked_at, applied_at, applied_to_order_id, expires_at, game_data, event_id, created_at, updated_at)
        select i, $1, gen_random_uuid(), $2::bigint + i % $3::int, 'player-' || abs(hashint4(i) % $4::int),
               case when won then 1 end, won, case when won then 'C' || lpad(i::text, 7, '0') end, status,
@@ -96,9 +98,9 @@ async function load(stage: Stage, { plays, users, games }: Spread): Promise<numb
               case when won then at + make_interval(days => 7 + i % 60) end, '{"award_slug": "mug"}', gen_random_uuid(), at, at
        from (select i, i % 10 < 3 as won, now() - make_interval(secs => $6::float8 * ($5::int - i) / $5::int) as at,
                     case when i % 10 < 3 then (array['locked', 'unlocked', 'applied', 'expired'])[1 + i / 10 % 4] end as status
-             from generate_series(1, $5::int) i) s`,
-      [operator.tenantId, rows[0]!.id, games, users, plays, LOADED_S],
-    )
+             from generate_series($7::int, $8::int) i) s`,
+        [operator.tenantId, rows[0]!.id, games, users, plays, LOADED_S, first, first + LOADED_AT_ONCE - 1],
+      )
     // What the trigger of wins would have kept.
     await client.query(
       `insert into inbox_heads (tenant_id, user_id, version, locked_count, unlocked_count, applied_count, expired_count, next_deadline)

@@ -4,6 +4,14 @@ import { randomUUID } from 'node:crypto'
 export type Api = {
   /** One request; answers the body. Throws with the problem's code and detail for anything but 2xx. */
   ask<T = any>(method: 'GET' | 'POST', path: string, token: string, body?: unknown): Promise<T>
+  /** The same with a key of the caller's, answered as it came, refusals too. */
+  send(
+    method: 'POST',
+    path: string,
+    token: string,
+    body: unknown,
+    key: string,
+  ): Promise<{ status: number; text: string }>
   /** Prometheus metrics of the process by name, without labels. */
   metrics(): Promise<Map<string, number>>
 }
@@ -12,18 +20,25 @@ const TIMEOUT_MS = 30_000
 
 /** Makes a client of one server. */
 export function makeApi(endpoint: string): Api {
+  const request = (method: string, path: string, token: string, body: unknown, key: string) =>
+    fetch(`${endpoint}/api/v1${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(method === 'POST' && { 'idempotency-key': key }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+
   return {
+    async send(method, path, token, body, key) {
+      const answer = await request(method, path, token, body, key)
+      return { status: answer.status, text: await answer.text() }
+    },
     async ask(method, path, token, body) {
-      const answer = await fetch(`${endpoint}/api/v1${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(body !== undefined && { 'content-type': 'application/json' }),
-          ...(method === 'POST' && { 'idempotency-key': randomUUID() }),
-        },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      })
+      const answer = await request(method, path, token, body, randomUUID())
       const text = await answer.text()
       if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${text.slice(0, 500)}`)
       return JSON.parse(text)

@@ -55,7 +55,7 @@ export type Finding = {
 export const RECENT_MAX = 20
 const EXAMPLES_MAX = 5
 
-class Box {
+export class Box {
   readonly finding: Finding
   constructor(name: string) {
     this.finding = { name, checked: 0, violations: 0, examples: [] }
@@ -63,6 +63,9 @@ class Box {
   see(fault: string | null): void {
     this.finding.checked += 1
     if (fault !== null) this.fault(fault)
+  }
+  compare(holds: boolean, fault: string): void {
+    this.see(holds ? null : fault)
   }
   fault(text: string): void {
     this.finding.violations += 1

@@ -5,17 +5,18 @@ import { runAudit } from '../src/audit/audit.ts'
 import { Failure, isMain, makeCommand, runCommand, WrongUse } from '../src/commands/command.ts'
 import { runningEmbeddedUrl } from '../src/commands/database.ts'
 import { readConfig } from '../src/config.ts'
-import { openPool, POOL_LIMITS } from '../src/db/pool.ts'
+import { type Database, openPool, POOL_LIMITS } from '../src/db/pool.ts'
 import { makeTokens } from '../src/http/tokens.ts'
 import { loadFairnessKey, loadTokenKey } from '../src/keyfiles.ts'
 import { makeApi } from './api.ts'
 import { check, type Truth } from './check.ts'
-import { type Course, runCourse } from './course.ts'
+import { type Course, runCourse, type Second } from './course.ts'
 import { makeLive } from './live.ts'
 import { type OwnServer, startOwnServer } from './own-server.ts'
-import { type Limits, reportOf, reportText, writeReport } from './report.ts'
-import { prepareWheel, type Stage, type Wishes } from './scenario.ts'
+import { type Limits, reportOf, reportText, type Scenario, writeReport } from './report.ts'
+import { prepareWheel, type Wishes } from './scenario.ts'
 import { truthOfApi, truthOfDatabase } from './truth.ts'
+import { playWallet } from './wallet.ts'
 
 /** Of the operating system: 0 is everybody else's, 19 the last. */
 const GENERATOR_NICENESS = 10
@@ -27,7 +28,7 @@ const command = makeCommand(
   'loadtest',
   'Plays and watches with many clients. Exit 1 when a threshold is crossed.',
 )
-  .option('--scenario <name>', 'what is played: wheel', 'wheel')
+  .option('--scenario <name>', 'what is played: wheel, wallet', 'wheel')
   .option('--clients <count>', 'players', '100')
   .option('--numClients <count>', 'the same as --clients')
   .option('--spectators <count>', 'spectators; as many as players by default')
@@ -56,7 +57,7 @@ type Options = {
 }
 
 /** Reads the options. Throws WrongUse with a sentence for each mistake. */
-export function readOptions(options: Options): { wishes: Wishes; limits: Limits } {
+export function readOptions(options: Options): { scenario: Scenario; wishes: Wishes; limits: Limits } {
   const mistakes: string[] = []
   const number = (name: string, text: string, least: number) => {
     const value = Number(text)
@@ -69,15 +70,21 @@ export function readOptions(options: Options): { wishes: Wishes; limits: Limits 
     if (!Number.isInteger(value)) mistakes.push(`--${name} is a whole number.`)
     return value
   }
-  if (options.scenario !== 'wheel') mistakes.push('--scenario knows: wheel.')
+  const scenario = options.scenario as Scenario
+  if (scenario !== 'wheel' && scenario !== 'wallet') mistakes.push('--scenario knows: wheel, wallet.')
   const clients = count('clients', options.numClients ?? options.clients, 1)
-  const spectators = options.spectators === undefined ? clients : count('spectators', options.spectators, 0)
+  const spectators =
+    scenario === 'wallet'
+      ? 0
+      : options.spectators === undefined
+        ? clients
+        : count('spectators', options.spectators, 0)
   const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(options.duration) ?? []
   if (amount === undefined || Number(amount) === 0)
     mistakes.push('--duration is a time such as 30s, 2m or 500ms.')
   const duration_ms = Number(amount) * { ms: 1, s: 1_000, m: 60_000 }[unit as 'ms' | 's' | 'm']
   const rate = options.rate === undefined ? Math.max(1, clients / 10) : number('rate', options.rate, 0.1)
-  if (rate > clients * RATE_PER_PLAYER_MAX)
+  if (scenario === 'wheel' && rate > clients * RATE_PER_PLAYER_MAX)
     mistakes.push(
       `--rate is at most ${RATE_PER_PLAYER_MAX} per player: a player that spins faster is refused.`,
     )
@@ -87,11 +94,11 @@ export function readOptions(options: Options): { wishes: Wishes; limits: Limits 
     loop_p99_ms: number('loop-p99', options.loopP99, 0),
   }
   if (mistakes.length > 0) throw new WrongUse(mistakes.join('\n'))
-  return { wishes: { clients, spectators, rate, duration_ms, delay_ms }, limits }
+  return { scenario, wishes: { clients, spectators, rate, duration_ms, delay_ms }, limits }
 }
 
 async function main(options: Options): Promise<number> {
-  const { wishes, limits } = readOptions(options)
+  const asked = readOptions(options)
   const own = options.endpoint === undefined ? await startOwnServer() : null
   // Beside a server on the same cores: times of replies are to be the server's, and not those of who asks. The threads
   // of bots inherit it.
@@ -102,7 +109,7 @@ async function main(options: Options): Promise<number> {
   })
   try {
     const endpoint = own?.url ?? options.endpoint!.replace(/\/+$/, '')
-    const report = await Promise.race([play(endpoint, own, options, wishes, limits), interrupted])
+    const report = await Promise.race([play(endpoint, own, options, asked), interrupted])
     process.stdout.write(`${reportText(report)}\n`)
     if (options.out !== undefined) {
       const files = await writeReport(report, options.out)
@@ -118,52 +125,57 @@ async function play(
   endpoint: string,
   own: OwnServer | null,
   options: Options,
-  wishes: Wishes,
-  limits: Limits,
+  { scenario, wishes, limits }: ReturnType<typeof readOptions>,
 ) {
   const api = makeApi(endpoint)
   // Tokens are signed with the server's own key: that of our server, or the one in TOKEN_KEY or DATA_DIR.
   const config = readConfig(own === null ? process.env : { DATA_DIR: own.dataDir }, { needs: ['TOKEN_KEY'] })
   const tokens = makeTokens(loadTokenKey(config))
-  const stage = await prepareWheel(api, tokens, options.tenant, endpoint, own !== null, wishes)
   const live = makeLive(wishes.clients + wishes.spectators, wishes.duration_ms / 1_000)
-  const course = await runCourse(api, stage.plans, (second, joined) =>
-    second === null ? live.joined(joined) : live.second(second),
-  )
+  const show = (second: Second | null, joined: number) =>
+    second === null ? live.joined(joined) : live.second(second)
+  const given = { scenario, wishes, limits, endpoint }
+
+  if (scenario === 'wallet') {
+    const { course, findings } = await playWallet(api, tokens, options.tenant, wishes, show)
+    live.end()
+    return reportOf(course, findings, own && (await auditOf(own)), given)
+  }
+  const stage = await prepareWheel(api, tokens, options.tenant, endpoint, own !== null, wishes)
+  const course = await runCourse(api, stage.plans, show)
   live.end()
-  const { truth, audit } =
+  const truth =
     own === null
-      ? { truth: await truthOfApi(api, stage.slug, stage.players, course.log), audit: null }
-      : await inspect(own, stage)
-  return reportOf(course, [...check(course.evidence, truth), readLogIsWhole(course, truth)], audit, {
-    wishes,
-    limits,
-    endpoint,
-  })
+      ? await truthOfApi(api, stage.slug, stage.players, course.log)
+      : await inDatabase(own, (database) => truthOfDatabase(database, stage.wheel_id))
+  const findings = [...check(course.evidence, truth), readLogIsWhole(course, truth)]
+  return reportOf(course, findings, own && (await auditOf(own)), given)
 }
 
-/** The database of our own server: its rows as the auditor sees them, and the whole audit. */
-async function inspect(own: OwnServer, stage: Stage) {
+/** The database of our own server. */
+async function inDatabase<T>(own: OwnServer, work: (database: Database) => Promise<T>): Promise<T> {
   const url = runningEmbeddedUrl(own.dataDir)
   if (url === null) throw new Failure('The database of the server is gone.')
   const database = openPool(url, () => {}, { ...POOL_LIMITS, statement_timeout_ms: 0, query_timeout_ms: 0 })
   try {
-    const truth = await truthOfDatabase(database, stage.wheel_id)
-    const key = loadFairnessKey({ dataDir: own.dataDir, fairnessKey: null })!
-    const raw = Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x!, 'base64url')
-    const kid = `fair-${raw.subarray(0, 6).toString('hex')}`
-    const report = await runAudit(database, { signingKeys: new Map([[kid, new Uint8Array(raw)]]) })
-    const violated = report.checks.filter((each) => each.status === 'violated')
-    for (const each of violated)
-      process.stderr.write(`${each.id} ${each.title}: ${JSON.stringify(each.examples)}\n`)
-    const checks = report.checks.filter((each) => each.status === 'ok').length
-    return {
-      truth,
-      audit: { ok: report.ok, checks, violations: violated.reduce((sum, each) => sum + each.violations, 0) },
-    }
+    return await work(database)
   } finally {
     await database.end()
   }
+}
+
+/** The whole audit over what the run has left. */
+async function auditOf(own: OwnServer) {
+  const key = loadFairnessKey({ dataDir: own.dataDir, fairnessKey: null })!
+  const raw = Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x!, 'base64url')
+  const kid = `fair-${raw.subarray(0, 6).toString('hex')}`
+  const signingKeys = new Map([[kid, new Uint8Array(raw)]])
+  const report = await inDatabase(own, (database) => runAudit(database, { signingKeys }))
+  const violated = report.checks.filter((each) => each.status === 'violated')
+  for (const each of violated)
+    process.stderr.write(`${each.id} ${each.title}: ${JSON.stringify(each.examples)}\n`)
+  const checks = report.checks.filter((each) => each.status === 'ok').length
+  return { ok: report.ok, checks, violations: violated.reduce((sum, each) => sum + each.violations, 0) }
 }
 
 /** A client that asked `since` all the time has every event, in order, without a hole. */

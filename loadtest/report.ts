@@ -9,11 +9,16 @@ import type { Wishes } from './scenario.ts'
 
 export type Limits = { reply_p99_ms: number; loop_p99_ms: number }
 
+export type Scenario = 'wheel' | 'wallet'
+
+/** What is offered and answered. */
+const UNITS: Readonly<Record<Scenario, string>> = { wheel: 'spins', wallet: 'requests' }
+
 export type Threshold = { name: string; value: string; limit: string; is_met: boolean }
 
 export type Report = {
   is_passed: boolean
-  scenario: string
+  scenario: Scenario
   at: string
   endpoint: string
   machine: { node: string; cores: number; platform: string }
@@ -34,7 +39,12 @@ export function reportOf(
   course: Course,
   correctness: Finding[],
   audit: { ok: boolean; checks: number; violations: number } | null,
-  { wishes, limits, endpoint }: { wishes: Wishes; limits: Limits; endpoint: string },
+  {
+    scenario,
+    wishes,
+    limits,
+    endpoint,
+  }: { scenario: Scenario; wishes: Wishes; limits: Limits; endpoint: string },
 ): Report {
   const { seconds, latency } = course
   const ms = (percentile: number) => (latency.count === 0 ? 0 : round(latency.percentile(percentile) / 1_000))
@@ -42,9 +52,10 @@ export function reportOf(
   const loops = seconds.map((second) => second.server_loop_p99_ms)
   const errors = Object.values(course.errors).reduce((total, count) => total + count, 0)
   const violations = correctness.reduce((total, finding) => total + finding.violations, 0)
+  const unit = UNITS[scenario]
   const figures = {
-    spins_sent: course.sent,
-    spins_replied: course.replied,
+    [`${unit}_sent`]: course.sent,
+    [`${unit}_replied`]: course.replied,
     reply_p50_ms: ms(50),
     reply_p95_ms: ms(95),
     reply_p99_ms: ms(99),
@@ -82,11 +93,11 @@ export function reportOf(
     ...(memory.is_judged
       ? [below('memory growth after warm-up', figures.memory_growth_percent, GROWTH_MAX * 100, '%')]
       : []),
-    { name: 'spins replied', value: String(course.replied), limit: '> 0', is_met: course.replied > 0 },
+    { name: `${unit} replied`, value: String(course.replied), limit: '> 0', is_met: course.replied > 0 },
   ]
   return {
     is_passed: thresholds.every((threshold) => threshold.is_met),
-    scenario: 'wheel',
+    scenario,
     at: new Date().toISOString(),
     endpoint,
     machine: { node: process.version, cores: cpus().length, platform: `${process.platform} ${process.arch}` },
@@ -165,7 +176,7 @@ export async function writeReport(report: Report, file: string): Promise<string[
 }
 
 const CHARTS: { title: string; unit: string; lines: [keyof Second, string][] }[] = [
-  { title: 'Spins', unit: '/s', lines: [['spins_per_s', 'replied']] },
+  { title: 'Replies', unit: '/s', lines: [['spins_per_s', 'replied']] },
   {
     title: 'Reply',
     unit: 'ms',
@@ -232,7 +243,7 @@ tr.met td:first-child { color: #0a7d3c } tr.crossed td:first-child { color: #c02
 .uplot, .u-legend { color: inherit }
 </style>
 <h1>${report.is_passed ? '✓ passed' : '✗ a threshold is crossed'} · scenario ${report.scenario}</h1>
-<p>${wishes.clients} players, ${wishes.spectators} spectators, ${wishes.rate} spins/s offered for ${wishes.duration_ms / 1_000} s ·
+<p>${wishes.clients} players, ${wishes.spectators} spectators, ${wishes.rate} ${UNITS[report.scenario]}/s offered for ${wishes.duration_ms / 1_000} s ·
 ${inHtml(report.at)} · Node ${inHtml(machine.node)}, ${machine.cores} cores, ${inHtml(machine.platform)} · ${inHtml(report.endpoint)}</p>
 <h2>Thresholds</h2>
 <table>${verdicts.join('\n')}</table>

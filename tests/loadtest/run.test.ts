@@ -52,6 +52,20 @@ describe('npm run loadtest', function () {
     for (const { name } of report.thresholds) assert.ok(page.includes(name.replaceAll('>', '&gt;')), name)
   })
 
+  it('S2-18 scenario wallet: thirty want one prize every second, lists are current, and the ledger balances', async () => {
+    const out = join(dir, 'wallet.html')
+    const tiny = ['--scenario', 'wallet', '--clients', '10', '--duration', '2s', '--rate', '50']
+    const { code, stdout, stderr } = await loadtest(...tiny, '--out', out, ...WIDE)
+    assert.equal(code, 0, stdout + stderr)
+    const report = JSON.parse(readFileSync(join(dir, 'wallet.json'), 'utf8')) as Report
+    assert.equal(report.figures['requests_replied'], 100 + 2 * 30)
+    for (const { name, checked, violations } of report.correctness) {
+      assert.equal(violations, 0, name)
+      assert.ok(checked > 0, `${name} compared nothing`)
+    }
+    assert.ok(report.thresholds.some(({ name, is_met }) => name.startsWith('audit violations') && is_met))
+  })
+
   it('K-06 a threshold that is crossed makes the exit 1 and is marked in the report', async () => {
     const { code, stdout } = await loadtest(
       ...['--clients', '2', '--spectators', '1', '--duration', '1s', '--rate', '4'],
