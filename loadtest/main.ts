@@ -84,7 +84,7 @@ export function readOptions(options: Options): { scenario: Scenario; wishes: Wis
     mistakes.push('--duration is a time such as 30s, 2m or 500ms.')
   const duration_ms = Number(amount) * { ms: 1, s: 1_000, m: 60_000 }[unit as 'ms' | 's' | 'm']
   const rate = options.rate === undefined ? Math.max(1, clients / 10) : number('rate', options.rate, 0.1)
-  if (scenario === 'wheel' && rate > clients * RATE_PER_PLAYER_MAX)
+  if (scenario !== 'wallet' && rate > clients * RATE_PER_PLAYER_MAX)
     mistakes.push(
       `--rate is at most ${RATE_PER_PLAYER_MAX} per player: a player that spins faster is refused.`,
     )
