@@ -1558,6 +1558,7 @@ table prize_history (row-level security, forced)
   FOREIGN KEY (tenant_id, play_id) REFERENCES gamification_game_plays(tenant_id, id)
   PRIMARY KEY (tenant_id, play_id, id)
   CREATE TRIGGER prize_history_is_final BEFORE DELETE OR UPDATE ON public.prize_history FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  CREATE TRIGGER prize_history_is_kept_by_moves BEFORE INSERT ON public.prize_history FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION refuse_by_hand()
   CREATE TRIGGER prize_moves_are_told AFTER INSERT ON public.prize_history REFERENCING NEW TABLE AS news FOR EACH STATEMENT EXECUTE FUNCTION tell_of_moves()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
@@ -3317,15 +3318,29 @@ begin
     raise exception 'state and time stamps of a prize disagree' using errcode = '23514';
   end if;
   if (old.unlocked_at is not null and new.unlocked_at is distinct from old.unlocked_at)
-     or (old.uuid, old.game_id, old.is_winner, old.prize_id, old.event_id, old.created_at, old.bundle_play_id)
+     or (old.uuid, old.game_id, old.is_winner, old.prize_id, old.event_id, old.created_at, old.bundle_play_id, old.grace_hours)
         is distinct from
-        (new.uuid, new.game_id, new.is_winner, new.prize_id, new.event_id, new.created_at, new.bundle_play_id)
+        (new.uuid, new.game_id, new.is_winner, new.prize_id, new.event_id, new.created_at, new.bundle_play_id, new.grace_hours)
      or (old.prize_code is distinct from new.prize_code and old.user_id = new.user_id)
      or (old.prize_snapshot is distinct from new.prize_snapshot
          and not (old.prize_snapshot->>'type' = 'mystery'
                   and exists (select from mystery_results m where m.tenant_id = new.tenant_id and m.play_id = new.id
                                 and m.prize_snapshot = new.prize_snapshot))) then
     raise exception 'what was issued does not change' using errcode = '23514';
+  end if;
+  if old.expires_at is distinct from new.expires_at
+     -- What was paid or is to be sent when a prize is opened cannot run out afterwards.
+     and not (old.prize_status = 'locked' and new.expires_at is null
+              and (new.prize_snapshot is distinct from old.prize_snapshot
+                   or new.prize_status = 'unlocked' and new.prize_snapshot->>'type' = 'digital'))
+     -- What comes back from a cancelled order lives a while, by the policy of the tenant.
+     and not (old.prize_status = 'applied' and new.prize_status = 'unlocked' and new.expires_at > old.expires_at) then
+    raise exception 'the deadline of a prize stays as it was issued' using errcode = '23514';
+  end if;
+  if old.prize_status = 'applied' and new.prize_status = 'applied'
+     and (old.applied_at, old.applied_to_order_id, old.applied_details::text)
+         is distinct from (new.applied_at, new.applied_to_order_id, new.applied_details::text) then
+    raise exception 'what was applied stays as it was recorded' using errcode = '23514';
   end if;
   return new;
 end $function$
@@ -3386,6 +3401,15 @@ begin
   loop
     perform add_job('webhooks.deliver', jsonb_build_object('webhook_id', target), at, at, null, 25, false);
   end loop;
+end $function$
+
+
+CREATE OR REPLACE FUNCTION public.refuse_by_hand()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception '% is written by its trigger alone', tg_table_name using errcode = '55000';
 end $function$
 
 

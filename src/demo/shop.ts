@@ -79,7 +79,7 @@ export async function startCheckout(
   if (play_id !== null) {
     const { valid, reasons } = await validated(tx, play_id, order_id, user_id, cart, cost)
     if (!valid) refuse('prize_not_applicable', { facts: { reasons } })
-    await holdPrize(tx, { play_id, order_id, minutes: null })
+    await holdPrize(tx, { play_id, order_id, user_id, minutes: null })
   }
   return orderView(tx, made)
 }

@@ -4,7 +4,7 @@
  */
 import type { Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
-import { playerNames } from '../games/players.ts'
+import { type PlayerNames, playerNames } from '../games/players.ts'
 import { SYSTEM_USER } from '../system.ts'
 import { printedCode } from './codes.ts'
 import {
@@ -19,6 +19,7 @@ import {
 import { isHidden, ownerOf, prizeOf, statusOf, timeText } from './play.ts'
 import { readTerms } from './policy.ts'
 import { loadMoves, type MoveRow } from './redemption-store.ts'
+import { loadTransfers, type TransferRow } from './social/deal-store.ts'
 import { loadPlays, type PlayRow } from './store.ts'
 
 /** One of the seed's questions: whether all is well, the answer in a sentence, and what stands against it. */
@@ -151,41 +152,56 @@ function factsOf(row: PlayRow, now: Date, time_zone: string) {
 }
 
 /**
- * What happened to a prize, oldest first: when, by whom and why. For its owner, and for staff. The owner is told his own
- * id and of others only what they are. Refuses not_found.
+ * What happened to a prize, oldest first: when, by whom and why. Staff reads all of it. Its owner reads it from when it
+ * was received on, his own id, and of others only what they are: who had it before, and on which orders, is not his to
+ * know. Refuses not_found.
  */
 export async function readHistory(tx: Tx, { play_id }: { play_id: number }) {
   const owner = ownerOf(tx)
   const row = (await loadPlays(tx, [play_id], owner))[0] ?? refuse('not_found')
   const moves = await loadMoves(tx, row.id)
-  const nameOf = await playerNames(tx)
-  const winner = row.won_by ?? row.user_id
+  const received =
+    owner === null || row.won_by === null ? undefined : (await loadTransfers(tx, row.id)).at(-1)
+  const own = received === undefined ? moves : moves.filter((move) => isAfter(received, move))
   const begin = {
     from_status: null,
-    to_status: moves[0]?.from_status ?? row.prize_status,
-    at: timeText(row.created_at),
-    by: owner === null || winner === owner ? winner : nameOf(winner),
-    why: row.is_winner ? 'won' : 'played',
+    to_status: own[0]?.from_status ?? row.prize_status,
+    ...(received === undefined ? beginOfPlay(row) : beginOfOwner(received, await playerNames(tx))),
   }
   return {
     data: [
       begin,
-      ...moves.map((move) => ({
+      ...own.map((move) => ({
         from_status: move.from_status,
         to_status: move.to_status,
         at: timeText(move.moved_at),
-        by: owner === null || move.moved_by === owner ? move.moved_by : moverOf(move, nameOf),
+        by: owner === null || move.moved_by === owner ? move.moved_by : moverOf(move),
         why: move.why,
       })),
     ],
   }
 }
 
-/** What a stranger who moved a prize is: the server, a former owner by pseudonym, the shop's system, or staff. */
-function moverOf({ from_status, to_status, moved_by, why }: MoveRow, nameOf: (user_id: string) => string) {
+function beginOfPlay({ created_at, won_by, user_id, is_winner }: PlayRow) {
+  return { at: timeText(created_at), by: won_by ?? user_id, why: is_winner ? 'won' : 'played' }
+}
+
+type Received = Pick<TransferRow, 'from_user_id' | 'to_user_id' | 'why' | 'moved_at'>
+
+/** From whom it came, by the name that players see each other by. */
+function beginOfOwner({ moved_at, from_user_id, why }: Received, nameOf: PlayerNames) {
+  return { at: timeText(moved_at), by: nameOf(from_user_id), why }
+}
+
+/** In the instant of the change of hands only what the new owner did comes after it. */
+function isAfter({ moved_at, to_user_id }: Received, move: MoveRow): boolean {
+  const after_ms = move.moved_at.getTime() - moved_at.getTime()
+  return after_ms > 0 || (after_ms === 0 && move.moved_by === to_user_id)
+}
+
+/** What a stranger who moved a prize is: the server, the shop's system, or staff. */
+function moverOf({ from_status, to_status, moved_by, why }: MoveRow): string {
   if (moved_by === SYSTEM_USER) return SYSTEM_USER
-  // Nobody opens a prize but its owner of that time.
-  if (to_status === 'unlocked' && from_status === 'locked') return nameOf(moved_by)
   const is_order = (to_status === 'applied' && why !== 'claimed') || from_status === 'applied'
   return is_order ? 'service' : 'staff'
 }

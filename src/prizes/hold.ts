@@ -12,15 +12,21 @@ import type { PlayRow } from './store.ts'
 
 /**
  * Holds a prize for an order, for `minutes` or as long as the tenant's policy says, and never beyond the prize's own
- * deadline. The same order again begins anew from now. Refuses not_found, invalid_input for more minutes than the
+ * deadline. The same order again begins anew from now. `user_id` is whose order it is, null when the shop does not say.
+ * Refuses not_found (also for a prize of somebody else), invalid_input for more minutes than the
  * policy allows, and the state of the prize: prize_not_won, prize_applied, prize_expired, prize_locked, prize_held.
  */
 export async function holdPrize(
   tx: Tx,
-  { play_id, order_id: order_ref, minutes }: { play_id: number; order_id: OrderRef; minutes: number | null },
+  {
+    play_id,
+    order_id: order_ref,
+    user_id = null,
+    minutes,
+  }: { play_id: number; order_id: OrderRef; user_id?: string | null | undefined; minutes: number | null },
 ) {
   const terms = await readTerms(tx)
-  const row = (await takePlay(tx, play_id, null)) ?? refuse('not_found')
+  const row = (await takePlay(tx, play_id, user_id)) ?? refuse('not_found')
   const order_id = String(order_ref)
   refuseFor(whyNotOpen(prizeOf(row), order_id, tx.now, terms.time_zone))
   const wanted = holdEnd(row, minutes, tx.now, terms)

@@ -34,7 +34,13 @@ const STATES: readonly ErrorCode[] = [
   'prize_in_escrow',
 ]
 
+const whose = z.string().min(1).max(128).nullish().meta({
+  description:
+    'Whose order it is. A prize of anybody else, or one that has a new owner since, is then answered like one that is not there.',
+})
+
 const order = {
+  user_id: whose,
   ...orderFactsFields,
   customer_order_count: z
     .int()
@@ -233,6 +239,7 @@ const appliedMany = z
 const holdBody = z
   .strictObject({
     order_id: orderId,
+    user_id: whose,
     minutes: z
       .int()
       .min(1)
@@ -572,8 +579,13 @@ export function redemptionRoutes(app: App): Route[] {
       body: holdBody,
       answer: held,
       refusals: ['not_found', ...STATES],
-      run: ({ run, params, body: { order_id, minutes } }) =>
-        run(holdPrize, { play_id: Number(params.play_id), order_id, minutes: minutes ?? null }),
+      run: ({ run, params, body: { order_id, user_id, minutes } }) =>
+        run(holdPrize, {
+          play_id: Number(params.play_id),
+          order_id,
+          user_id,
+          minutes: minutes ?? null,
+        }),
     }),
     route({
       method: 'post',

@@ -33,8 +33,14 @@ import {
 import { type AppliedStep, type Placed, PRIZES_SENT_MAX, type Stacked, stack } from './stacking.ts'
 import { loadPlays, lockPlays, type PlayRow } from './store.ts'
 
-/** A request about an order. `customer_order_count` counts only from the tenant's service. */
-export type OrderInput = OrderFacts & { customer_order_count?: number | null | undefined }
+/**
+ * A request about an order. `customer_order_count` counts only from the tenant's service; `user_id` is whose order it
+ * is, so that a customer's checkout takes no prize of somebody else.
+ */
+export type OrderInput = OrderFacts & {
+  customer_order_count?: number | null | undefined
+  user_id?: string | null | undefined
+}
 
 type Trial = { play_ids: readonly number[]; order_id: OrderRef | null; at: Date | null; order: OrderInput }
 export type Application = { play_ids: readonly number[]; order_id: OrderRef; order: OrderInput }
@@ -88,7 +94,7 @@ async function tryAll(tx: Tx, { play_ids: given_ids, order_id: order_ref, at, or
   const [play_ids] = await withSiblings(tx, [{ play_ids: given_ids, order_id }])
   refuseMany(play_ids!)
   const plays = new Map((await loadPlays(tx, play_ids!, ownerOf(tx))).map((row) => [row.id, row]))
-  const rows = asked(play_ids!, plays)
+  const rows = asked(play_ids!, plays, order)
   const terms = await readTerms(tx)
   const facts = withTold(readFacts(tx.actor, order, order_id, terms), rows, await readTold(tx, plays))
   const standing = order_id === null ? [] : await loadStanding(tx, [order_id])
@@ -216,7 +222,7 @@ function redeem(
   refuseMany(play_ids)
   // Of what the request states: the same request stays the same when the order system tells something newer.
   const facts_hash = inputHash(withoutFractions(stated))
-  const rows = asked(play_ids, read.plays)
+  const rows = asked(play_ids, read.plays, input)
   const before = read.applications.filter(
     (each) => each.order_id === order_id && play_ids.includes(each.play_id),
   )
@@ -517,7 +523,7 @@ function wholeOf(steps: readonly Step[], stacked: Stacked, facts: Facts, terms: 
 
 /** Facts of a request; what the service knows about a customer is taken from the service only. */
 function readFacts(by: Actor, input: OrderInput, order_id: string | null, { currency }: Terms): Facts {
-  const { customer_order_count = null, ...order } = input
+  const { customer_order_count = null, user_id: _whose, ...order } = input
   if (customer_order_count !== null && !by.roles.includes('service'))
     refuse('forbidden', { detail: 'Only the service says how many orders a customer has completed.' })
   return factsOf(order, { currency, order_id, customer_order_count })
@@ -545,9 +551,15 @@ function withTold(facts: Facts, rows: readonly PlayRow[], told: Told): Facts {
   return { ...facts, customer_order_count: told.get(user_id) ?? null }
 }
 
-/** Rows in the order of the request. Refuses not_found when one is not there to be seen. */
-function asked(play_ids: readonly number[], plays: ReadonlyMap<number, PlayRow>): PlayRow[] {
-  return play_ids.map((play_id) => plays.get(play_id) ?? refuse('not_found'))
+/** Rows in the order of the request. Refuses not_found when one is not there to be seen, or not the customer's. */
+function asked(
+  play_ids: readonly number[],
+  plays: ReadonlyMap<number, PlayRow>,
+  { user_id = null }: OrderInput,
+): PlayRow[] {
+  const rows = play_ids.map((play_id) => plays.get(play_id) ?? refuse('not_found'))
+  if (user_id !== null && rows.some((row) => row.user_id !== user_id)) refuse('not_found')
+  return rows
 }
 
 /** Prizes on an order, beside the prizes that stand on it. */

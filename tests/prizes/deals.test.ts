@@ -87,6 +87,82 @@ describe('prizes that change hands', function () {
       assert.equal((await shop.apply(play_id, { ...ORDER, order_id: 'ben-1' })).status, 200)
     })
 
+    it('S2-18 S2-58 a shop that says whose order it is takes no prize of anybody else, nor one that was given away', async () => {
+      const play_id = await shop.open('hal')
+      const others = await shop.open('ina')
+      made(await give('hal', play_id, 'ina'))
+      const [gift] = (await get('ina', 'gifts')).body.data
+      assert.equal((await post('ina', `gifts/${gift.id}/accept`)).status, 200)
+
+      const order = { ...ORDER, order_id: 'hal-1', user_id: 'hal' }
+      const { order_id, user_id } = order
+      for (const answer of [
+        await shop.validate(play_id, order),
+        await shop.apply(play_id, order),
+        await shop.serve(`hold/${play_id}`, { order_id, user_id }),
+        await shop.serve('apply', { ...order, play_ids: [play_id] }),
+        await shop.serve('apply', { ...order, user_id: 'ina', play_ids: [others, await shop.open('hal')] }),
+        await shop.serve('validate', { ...order, play_ids: [others] }),
+      ])
+        assert.deepEqual(refused(answer), [404, 'not_found'], answer.text)
+      const unknown = await shop.apply(999_999_999, order)
+      assert.deepEqual(bare(unknown), bare(await shop.apply(play_id, order)))
+      assert.equal((await shop.row(others))['prize_status'], 'unlocked')
+
+      const own = { ...order, user_id: 'ina' }
+      assert.equal((await shop.serve(`hold/${play_id}`, { order_id, user_id: 'ina' })).status, 200)
+      assert.equal((await shop.validate(play_id, own)).body.data.valid, true)
+      const applied = await shop.apply(play_id, own)
+      assert.equal(applied.status, 200, applied.text)
+      const { user_id: _whose, ...silent } = own
+      assert.equal((await shop.apply(play_id, silent)).text, applied.text)
+    })
+
+    it('S2-58 the history that a new owner reads begins with the gift: no name, order or reason of before', async () => {
+      const play_id = await shop.open('jan')
+      const order = { ...ORDER, order_id: 'jan-secret-order' }
+      assert.equal((await shop.apply(play_id, order)).status, 200)
+      const { order_id } = order
+      assert.equal((await shop.serve(`rollback/${play_id}`, { order_id, reason: 'jan was ill' })).status, 200)
+      const before = await get('jan', `history/${play_id}`)
+      assert.equal(before.body.data.length, 4)
+      const gift = made(await give('jan', play_id, 'kim'))
+      await post('kim', `gifts/${gift.id}/accept`)
+
+      const received = await get('kim', `history/${play_id}`)
+      assert.doesNotMatch(received.text, /"jan"|jan-secret-order|jan was ill/)
+      const [first, ...more] = received.body.data
+      assert.deepEqual([first.from_status, first.to_status, first.why, more], [null, 'unlocked', 'gift', []])
+      assert.equal(first.by, gift.from)
+      assert.equal((await get('jan', `history/${play_id}`)).status, 404)
+      shop.clock.advance(1)
+      assert.equal((await shop.apply(play_id, { ...ORDER, order_id: 'kim-1' })).status, 200)
+      const used = (await get('kim', `history/${play_id}`)).body.data
+      assert.deepEqual(
+        used.map((each: any) => [each.from_status, each.to_status]),
+        [
+          [null, 'unlocked'],
+          ['unlocked', 'applied'],
+        ],
+      )
+      const staff = await shop.ask('GET', `${PATH}/history/${play_id}`, { token: shop.operator })
+      assert.equal(staff.body.data.length, 5)
+      assert.equal(staff.body.data[0].by, 'jan')
+
+      const locked = await shop.win('jan')
+      const second = made(await give('jan', locked, 'kim'))
+      await post('kim', `gifts/${second.id}/accept`)
+      await shop.unlock('kim', locked)
+      const opened = (await get('kim', `history/${locked}`)).body.data
+      assert.deepEqual(
+        opened.map((each: any) => [each.from_status, each.to_status, each.by]),
+        [
+          [null, 'locked', second.from],
+          ['locked', 'unlocked', 'kim'],
+        ],
+      )
+    })
+
     it('S2-58 a prize in escrow is neither opened, applied nor offered again, and says why', async () => {
       const [locked, open] = [await shop.win('cat'), await shop.open('cat')]
       for (const play_id of [locked, open]) made(await give('cat', play_id, 'dan'))

@@ -255,7 +255,7 @@ describe('evidence', function () {
       const lea = nameOf('lea')
       assert.deepEqual(
         body.data.map((step: any) => step.by),
-        [lea, lea, 'system'],
+        [lea, 'system'],
       )
       assert.ok(!text.includes('"lea"'))
 

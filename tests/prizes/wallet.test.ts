@@ -616,11 +616,22 @@ describe('wallet', function () {
         set(used, `prize_status = 'expired', applied_at = null, applied_to_order_id = null`),
         set(open, `prize_snapshot = prize_snapshot || '{"value": "99.00"}'`),
         set(open, `prize_code = 'AAAAAAAA'`),
+        set(open, `expires_at = expires_at + interval '10 years'`),
+        set(open, 'expires_at = null'),
+        set(locked, `expires_at = null, prize_status = 'unlocked', unlocked_at = now()`),
+        set(used, `expires_at = expires_at + interval '1 day'`),
+        set(open, 'grace_hours = 1000'),
+        set(used, `applied_to_order_id = 'zed-2'`),
+        set(used, `applied_details = applied_details || '{"discount_amount": "75.50"}'`),
+        set(used, `applied_at = applied_at + interval '1 second'`),
       ])
         assert.equal(await byHand(sql), '23514', sql)
       assert.equal(await byHand(set(used, 'is_claimed = false')), '428C9', 'S2-09 is_claimed is derived')
       assert.equal(await byHand('update prize_history set why = why'), '55000')
       assert.equal(await byHand('delete from prize_history'), '55000')
+      const invented = `insert into prize_history (tenant_id, play_id, from_status, to_status, moved_at, moved_by, why)
+        select tenant_id, id, 'unlocked', 'expired', now(), 'zed', 'sweep' from gamification_game_plays where id = ${open}`
+      assert.equal(await byHand(invented), '55000')
       const begun = `insert into gamification_game_plays (tenant_id, uuid, game_id, user_id, prize_id, is_winner, prize_code, prize_status, event_id, created_at, updated_at)
         select tenant_id, gen_random_uuid(), game_id, user_id, prize_id, true, 'BBBBBBBB', 'expired', event_id, now(), now()
         from gamification_game_plays where id = ${locked}`

@@ -316,15 +316,17 @@ export function loadOwn(tx: Tx, ids: readonly number[]) {
   )
 }
 
+export type TransferRow = {
+  from_user_id: string
+  to_user_id: string
+  deal_id: string
+  why: DealKind
+  moved_at: Date
+}
+
 /** Every change of owner of a play, first to last. */
 export function loadTransfers(tx: Tx, play_id: number) {
-  return tx.rows<{
-    from_user_id: string
-    to_user_id: string
-    deal_id: string
-    why: DealKind
-    moved_at: Date
-  }>(
+  return tx.rows<TransferRow>(
     `select from_user_id, to_user_id, deal_id, why, moved_at from prize_transfers where play_id = $1 order by id`,
     [play_id],
     'load_transfers',
