@@ -170,7 +170,8 @@ async function makeBenchWheel(app: App, wheel: Wheel, operator: Actor): Promise<
   const ten = await create({ name: '10% off', type: 'discount_percentage', value: '10.00' })
   const points = await create({ name: '50 points', type: 'loyalty_points', value: '50' })
   const delivery = await create({ name: 'Free delivery', type: 'free_delivery' })
-  const mug = await create({ name: 'A mug', type: 'product', stock: 10_000_000 })
+  // Nothing that is paid or owed when it is won: the baselines write what a spin writes, and no fulfilment.
+  const five = await create({ name: '5 off', type: 'discount_fixed', value: '5.00', stock: 10_000_000 })
   const reward = (reward_slug: string, probability: string, prize_id: number | null) => ({
     reward_slug,
     reward_label: reward_slug,
@@ -186,7 +187,7 @@ async function makeBenchWheel(app: App, wheel: Wheel, operator: Actor): Promise<
         reward('ten', '0.10', ten.id),
         reward('points', '0.20', points.id),
         reward('delivery', '0.10', delivery.id),
-        reward('mug', '0.05', mug.id),
+        reward('five', '0.05', five.id),
         reward('none', '0.55', null),
       ],
     }),

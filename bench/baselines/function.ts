@@ -32,7 +32,9 @@ export async function makeFunctionSpins(
 ): Promise<FunctionSpins> {
   await app.database.query(await readFile(new URL('spin-function.sql', import.meta.url), 'utf8'))
   const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS, options: '-c role=livedraw_app' })
-  pool.on('error', (error) => console.error('pool:', error))
+  let is_ended = false
+  // A connection that PostgreSQL ends as it stops is no news.
+  pool.on('error', (error) => is_ended || console.error('pool:', error))
   const pairs = new Map<string, Pair>()
 
   async function openPair(actor: Actor, wheel_id: string): Promise<Pair> {
@@ -88,7 +90,10 @@ export async function makeFunctionSpins(
         publish([{ tenantId, gameId: wheel_id, seq, type: 'wheel.spun', at: now.toISOString(), data }])
       return answer
     },
-    end: () => pool.end(),
+    end() {
+      is_ended = true
+      return pool.end()
+    },
   }
 }
 

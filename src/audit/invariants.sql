@@ -462,8 +462,7 @@ where h.log_size <> coalesce(l.events, 0) or h.log_size <> coalesce(l.last + 1, 
    or h.log_hash is distinct from coalesce((select row_hash from fair_log f where f.tenant_id = h.tenant_id order by seq desc limit 1),
                                            repeat('0', 64));
 
--- @L2 Every event, audit row and row of the public log belongs to a tenant. No foreign key says it: it would be looked up
--- for three rows of every spin, and the application can only write its own tenant.
+-- @L2 Every event, audit row and row of the public log belongs to a tenant.
 select r.of_table, r.tenant_id
 from (select distinct 'game_events' as of_table, tenant_id from game_events
       union all select distinct 'audit_logs', tenant_id from audit_logs
