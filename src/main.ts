@@ -216,7 +216,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...drawRoutes({ app, draws }),
         ...guessRoutes({ app, draws, guess }),
         ...companyRoutes(),
-        ...claimRoutes(),
+        ...claimRoutes({ app }),
         ...proofRoutes({ app, wheel, checkpoints }),
         ...(config.is_demo ? shopRoutes(app, directory) : []),
       ],

@@ -160,14 +160,26 @@ function isMatchmaking(req: IncomingMessage): boolean {
 }
 
 function bodyCap(req: IncomingMessage, limits: GuardLimits): number {
+  const path = (req.url ?? '').split('?')[0]!
   let cap = limits.body_bytes_max
   let longest = -1
-  for (const [prefix, bytes] of Object.entries(limits.body_bytes_by_path)) {
-    if (prefix.length <= longest || !req.url?.startsWith(prefix)) continue
-    longest = prefix.length
+  for (const [pattern, bytes] of Object.entries(limits.body_bytes_by_path)) {
+    if (pattern.length <= longest || !fits(pattern, path)) continue
+    longest = pattern.length
     cap = bytes
   }
   return cap
+}
+
+/** `/a/{id}/b` is that path with anything for its id; a pattern that ends with a slash is everything below it. */
+function fits(pattern: string, path: string): boolean {
+  const parts = pattern.split('/')
+  const is_prefix = pattern.endsWith('/')
+  const given = path.split('/')
+  if (is_prefix ? given.length < parts.length : given.length !== parts.length) return false
+  return parts
+    .slice(0, is_prefix ? -1 : undefined)
+    .every((part, i) => part === given[i] || (part.startsWith('{') && given[i] !== ''))
 }
 
 function refuseRequest(req: IncomingMessage, res: ServerResponse, code: string): void {

@@ -1,9 +1,11 @@
 /** Every number of the guards, with its reason. What happens past one is said where it is enforced. */
 
+import { UPLOAD_BYTES_MAX } from '../../src/claims/rules.ts'
+
 export type GuardLimits = {
   /** Largest request body where `body_bytes_by_path` names no other. */
   body_bytes_max: number
-  /** Path prefix -> largest body; the longest prefix that matches decides. */
+  /** Path, or with a slash at its end everything below -> largest body; `{…}` is any part. The longest that fits decides. */
   body_bytes_by_path: Readonly<Record<string, number>>
   headers_max: number
   header_bytes_max: number
@@ -32,7 +34,7 @@ export type GuardLimits = {
 
 export const LIMITS: Readonly<GuardLimits> = {
   body_bytes_max: 100 * 1024, // protocol.md 3
-  body_bytes_by_path: {},
+  body_bytes_by_path: { '/api/v1/claims/{id}/proof': UPLOAD_BYTES_MAX }, // proof images, protocol.md 3
   headers_max: 100, // a browser behind two proxies sends about 40
   header_bytes_max: 16 * 1024,
   headers_timeout_ms: 10_000, // Node's 60 s let 200 slow sockets live for 92 s (M10)

@@ -1,25 +1,20 @@
 /** Claims over HTTP: claiming, showing the code, scanning it. */
 import { z } from 'zod'
+import type { App } from '../app.ts'
 import { exampleOf, LIST_QUERY, listOf } from '../http/resource.ts'
 import { type Route, route } from '../http/route.ts'
 import { claimReward, confirmClaim, listClaims, readClaim, readCodePicture, scanCode } from './claims.ts'
 import { CODE_LENGTH_MAX } from './codes.ts'
+import { claimPartRoutes } from './part-routes.ts'
 import { CLAIM_STATUSES } from './rules.ts'
-import { claimBriefShape, claimShape, exampleId, TAGS } from './schemas.ts'
+import { claimBriefShape, claimParams, claimShape, exampleId, prose, TAGS } from './schemas.ts'
 
-export const claimParams = z.strictObject({ id: z.uuid() })
+/** `/claims…`, with what stands in files beside this one. */
+export function claimRoutes({ app }: { app: Pick<App, 'run'> }): Route[] {
+  return [...handingOverRoutes(), ...claimPartRoutes(app)]
+}
 
-/** Free text of a person: no control characters but line breaks and tabs. */
-export const prose = (length_max: number) =>
-  z
-    .string()
-    .trim()
-    .min(1)
-    .max(length_max)
-    .regex(/^[^\p{Cc}\p{Cs}]*(?:[\n\r\t][^\p{Cc}\p{Cs}]*)*$/u, 'no control characters')
-
-/** `/claims…` without pictures, messages and complaints. */
-export function claimRoutes(): Route[] {
+function handingOverRoutes(): Route[] {
   return [
     route({
       method: 'post',

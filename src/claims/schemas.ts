@@ -6,6 +6,17 @@ export const exampleId = '01a1f938-87bf-72bd-8203-e461f26d8a24'
 export const at = '2026-11-20T12:00:00.000Z'
 const hash = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'
 
+export const claimParams = z.strictObject({ id: z.uuid() })
+
+/** Free text of a person: no control characters but line breaks and tabs. */
+export const prose = (length_max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(length_max)
+    .regex(/^[^\p{Cc}\p{Cs}]*(?:[\n\r\t][^\p{Cc}\p{Cs}]*)*$/u, 'no control characters')
+
 const briefFields = {
   claim_id: z.string(),
   game_id: z.string(),

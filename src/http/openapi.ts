@@ -32,6 +32,15 @@ const IDEMPOTENCY_KEY = z
   })
 const IF_MATCH = z.string().meta({ description: 'The ETag that was read.', example: '"1"' })
 
+/** One file; how its part is called does not matter. */
+const FILE_FORM = {
+  schema: {
+    type: 'object' as const,
+    properties: { file: { type: 'string' as const, format: 'binary' } },
+    required: ['file'],
+  },
+}
+
 /** Makes the document. The routes describe themselves; nothing is written twice. */
 export function makeOpenApi(routes: readonly Route[], version: string): object {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {}
@@ -88,6 +97,7 @@ function operationOf(each: Route): ZodOpenApiOperationObject {
       ...(each.query && { query: each.query }),
       ...(Object.keys(header).length > 0 && { header: z.object(header) }),
     },
+    ...(each.upload && { requestBody: { required: true, content: { 'multipart/form-data': FILE_FORM } } }),
     ...(each.body && {
       requestBody: { required: true, content: { 'application/json': mediaOf(each.body) } },
     }),
@@ -152,6 +162,7 @@ export function codesOf(each: Route): ErrorCode[] {
     ...(writes
       ? (['invalid_json', 'body_too_large', 'length_required', 'unsupported_media_type'] as const)
       : []),
+    ...(each.upload ? (['upload_invalid'] as const) : []),
     ...(each.once === 'required' ? (['idempotency_key_required'] as const) : []),
     ...(each.once
       ? (['idempotency_key_invalid', 'idempotency_key_reused', 'idempotency_in_progress'] as const)

@@ -13,6 +13,7 @@ import { NO_TENANT_ID } from './auth.ts'
 import { addressKey, type DefaultRates, type Limits, type Rate } from './limits.ts'
 import { fieldErrors, unknownMembers } from './problem.ts'
 import { JsonError, parseStrictJson, pointerPart, withoutFractions } from './strict-json.ts'
+import { readUpload, type Upload } from './upload.ts'
 
 export type Access = 'anyone' | readonly Role[]
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
@@ -59,11 +60,13 @@ export type Route = {
   params?: z.ZodObject
   query?: z.ZodObject
   body?: z.ZodType
+  /** Takes a file instead: `run` gets its bytes as `body`. */
+  upload?: Upload
   /** Schema of the body of the answer, with an example in its `.meta()`; absent for 204. */
   answer?: z.ZodType
   /** Default 200, and 204 without `answer`. */
   status?: number
-  /** Media type of the answer; other than JSON, `run` answers a string. */
+  /** Media type of the answer; other than JSON, `run` answers a string, or bytes. */
   media?: string
   /** Takes an Idempotency-Key. */
   once?: 'required' | 'optional'
@@ -88,13 +91,15 @@ export function route<
   P extends z.ZodObject | undefined = undefined,
   Q extends z.ZodObject | undefined = undefined,
   B extends z.ZodType | undefined = undefined,
+  U extends Upload | undefined = undefined,
 >(
-  declared: Omit<Route, 'roles' | 'params' | 'query' | 'body' | 'run'> & {
+  declared: Omit<Route, 'roles' | 'params' | 'query' | 'body' | 'upload' | 'run'> & {
     roles: A
     params?: P
     query?: Q
     body?: B
-    run(context: Context<Out<P>, Out<Q>, Out<B>, A>): unknown
+    upload?: U
+    run(context: Context<Out<P>, Out<Q>, U extends Upload ? Uint8Array : Out<B>, A>): unknown
   },
 ): Route {
   return declared as Route
@@ -317,6 +322,8 @@ async function bodyOf(
   response: Response,
 ): Promise<{ given: unknown; parsed: unknown }> {
   if (each.method === 'get') return { given: undefined, parsed: undefined }
+  if (each.upload !== undefined)
+    return { given: undefined, parsed: await readUpload(request, response, each.upload) }
   const given = await readJson(request, response)
   if (each.body === undefined) {
     // A body that nobody reads is a misunderstanding; an empty object is what some clients cannot help sending.
@@ -389,7 +396,7 @@ function send(each: Route, context: Context, response: Response, request: Reques
   }
   if (each.media !== undefined) {
     response.setHeader('Content-Type', each.media)
-    response.send(String(answer))
+    response.send(answer instanceof Uint8Array ? Buffer.from(answer) : String(answer))
     return
   }
   const text = typeof answer === 'object' && answer !== null ? texts.get(answer) : undefined

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { NO_TENANT_ID } from '../../src/http/auth.ts'
 import { assertDescribed } from './described.ts'
 import { type Product, startProduct } from './product.ts'
-import { casesOf } from './things.ts'
+import { casesOf, formOf } from './things.ts'
 
 describe('http: every route of the product', () => {
   let http: Product
@@ -76,6 +76,7 @@ describe('http: every route of the product', () => {
 
   it('S1-02 answers 404 to another tenant for every id, as for an id that never was, and changes nothing', async () => {
     const cases = await casesOf(http, wheel)
+    const file = await formOf({ bytes: 'a file' })
     /** Public by design: no tenant owns what they show, or they are not there for anybody yet. */
     const open =
       /^get \/api\/v1\/draws\/|^get (\/api\/v1)?\/share\/|^\w+ \/api\/v1\/(verify|fairness)\/|^\w+ \/api\/v1\/(tenants|customers)\//
@@ -92,8 +93,9 @@ describe('http: every route of the product', () => {
           each.path.replaceAll(/\{(\w+)\}/g, (_, name) => params[name]!),
           {
             token,
-            headers: { 'if-match': '*', 'idempotency-key': 'k' },
+            headers: { 'if-match': '*', 'idempotency-key': 'k', ...(each.upload && file.headers) },
             ...(each.body && { json: body }),
+            ...(each.upload && { text: file.text }),
           },
         )
       const [foreign, unknown] = [await send(theirs), await send(nobodys)]

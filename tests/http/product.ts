@@ -72,7 +72,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...drawRoutes({ app, draws }),
         ...guessRoutes({ app, draws, guess: makeGuess({ app, draws }) }),
         ...companyRoutes(),
-        ...claimRoutes(),
+        ...claimRoutes({ app }),
         ...proofRoutes({ app, wheel, checkpoints }),
         ...shopRoutes(app, directory),
       ]

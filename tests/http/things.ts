@@ -123,7 +123,7 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
   const account = await anAccount(http)
   const company = await post(operator, 'companies', { company_name: 'Pumpkins Ltd' })
   await ask(operator, 'PUT', `companies/${company.id}/members/carla`)
-  const claim = await aClaim(http, { creator, winner, post })
+  const claim = await aClaim(http)
 
   const configuration = await post(operator, 'raffle-configurations', {
     config_name: 'Weekly',
@@ -199,6 +199,8 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
     [/^\/api\/v1\/games\/\{id\}\/cancel/, { id: game.id }, ID, { reason: 'x' }],
     [/^\/api\/v1\/(creator\/)?games\/\{id\}/, { id: game.id }, ID, {}],
     [/^\/api\/v1\/companies\//, { id: company.id, user_id: 'carla' }, { ...ID, user_id: 'carla' }, {}],
+    [/\/claims\/\{id\}\/proofs\//, { id: claim.claim_id, proof_id: NEVER }, { ...ID, proof_id: NEVER }],
+    [/\/claims\/\{id\}\/messages/, { id: claim.claim_id }, ID, { message: 'x' }],
     [/^\/api\/v1\/claims\//, { id: claim.claim_id }, ID],
     [/^\/api\/v1\/reels\//, { reel_id: 'r-1' }, { reel_id: 'r-2' }],
     [/^\/api\/v1\/draws\/\{draw_id\}\/forfeit/, draw_id, noDraw, { place: 1, reason: 'x' }],
@@ -222,26 +224,18 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
   ]
 }
 
-/** A reward that `winner` won in a game of carla, and claimed. */
-async function aClaim(
-  http: Product,
-  {
-    creator,
-    winner,
-    post,
-  }: {
-    creator: string
-    winner: string
-    post: (token: string, path: string, json?: unknown) => Promise<any>
-  },
-) {
+/** A reward that the player `winner` won in a game of the creator `carla`, and claimed. */
+export async function aClaim(http: Product, wish: Record<string, unknown> = {}) {
+  const creator = await http.token('creator', { sub: 'carla' })
+  const winner = await http.token('player', { sub: 'winner' })
+  const post = async (token: string, path: string, json?: unknown) => {
+    const answer = await http.ask('POST', `/api/v1/${path}`, { token, ...(json !== undefined && { json }) })
+    assert.ok(answer.status < 300, `${path}: ${answer.text}`)
+    return answer.body
+  }
   const closes_at = new Date(http.clock.now().getTime() + 60_000).toISOString()
-  const { id } = await post(creator, 'games', {
-    title: 'A pumpkin',
-    mode: 'draw',
-    reward_type: 'product',
-    closes_at,
-  })
+  const game = { title: 'A pumpkin', mode: 'draw', reward_type: 'product', closes_at, ...wish }
+  const { id } = await post(creator, 'games', game)
   await post(creator, `games/${id}/publish`)
   await post(winner, `games/${id}/guesses`, { request_id: 'g-1' })
   for (const duration_ms of [61_000, 600_000, 600_000]) {
@@ -249,6 +243,20 @@ async function aClaim(
     await http.draws.advanceDue(http.tenant.id)
   }
   return post(winner, 'claims', { game_id: id })
+}
+
+/** A file as a browser sends it. */
+export async function formOf(
+  ...files: readonly { name?: string; bytes: Uint8Array | string; type?: string }[]
+) {
+  const form = new FormData()
+  for (const { name = 'file', bytes, type = 'image/jpeg' } of files)
+    form.append(name, new Blob([bytes as never], { type }), 'picture')
+  const response = new Response(form)
+  return {
+    text: new Uint8Array(await response.arrayBuffer()),
+    headers: { 'content-type': response.headers.get('content-type')! },
+  }
 }
 
 /** An account in the ledger of acme. */

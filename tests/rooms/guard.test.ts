@@ -152,7 +152,7 @@ class PluginRoom extends Room {
 const rooms = { rude: RudeRoom, plugin: PluginRoom }
 const OWN = 'https://game.example'
 const LIMITS = {
-  body_bytes_by_path: { '/upload/': 300_000 },
+  body_bytes_by_path: { '/upload/': 300_000, '/thing/{id}/file': 300_000 },
   ping_ms: 60_000,
   headers_timeout_ms: 1_000,
   request_timeout_ms: 2_000,
@@ -256,6 +256,17 @@ describe('guards', () => {
       assert.equal((await post('/upload/image', 300_000)).body.bytes, 300_000)
       assert.equal((await post('/upload/image', 300_001)).status, 413)
       assert.equal((await post('/uploa', 100 * 1024 + 1)).status, 413)
+      // A path with an id is that path and nothing beside or below it.
+      assert.notEqual((await post('/thing/7/file', 300_000)).status, 413)
+      for (const path of [
+        '/thing/7/file/more',
+        '/thing//file',
+        '/thing/7/files',
+        '/thing/7',
+        '/thing/7/file?x=/file',
+      ])
+        assert.equal((await post(path, 300_001)).status, 413, path)
+      assert.equal((await post('/thing/7/other', 300_000)).status, 413)
     })
 
     it('abuse 77: an encoded body is 415 on every path, and `identity` is no encoding', async () => {
