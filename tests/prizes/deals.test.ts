@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { runAudit } from '../../src/audit/audit.ts'
 import { reportText } from '../../src/audit/report.ts'
+import { playerNames } from '../../src/games/players.ts'
 import { lapseDeals } from '../../src/prizes/social/deals.ts'
 import { systemActor } from '../../src/system.ts'
 import { ORDER, type Shop, startShop, TEN_OFF } from './kit.ts'
@@ -470,6 +471,78 @@ describe('prizes that change hands', function () {
       assert.deepEqual(await found(''), [])
       await rich('lou', '100.00')
       assert.deepEqual(refused(await buy('lou', ids[0]!)), [409, 'deal_not_open'])
+    })
+  })
+
+  describe('what the two sides are told', () => {
+    /** Kinds and facts of what a user was told, oldest first, wins apart. */
+    const news = async (user: string) => {
+      const answer = await shop.ask('GET', '/api/v1/me/notifications?limit=100', {
+        token: await shop.player(user),
+      })
+      return answer.body.data
+        .filter((each: any) => each.kind !== 'prize_won')
+        .map(({ kind, data, play_id }: any) => ({ kind, ...data, play_id }))
+        .reverse()
+    }
+    const pseudonym = async (user: string) =>
+      (await shop.app.run(systemActor(shop.tenant.id), playerNames, undefined))(user)
+
+    it('S0-34 S2-58 a gift is news to the one who is asked, and its end to the other side, once, without what it holds', async () => {
+      const play_id = await shop.open('sue')
+      const gifts: string[] = []
+      for (const [user, verb] of [
+        ['sue', 'cancel'],
+        ['tim', 'decline'],
+        ['tim', 'accept'],
+      ] as const) {
+        const { id } = made(await give('sue', play_id, 'tim'))
+        gifts.push(id)
+        for (let twice = 0; twice < 2; twice++)
+          assert.equal((await post(user, `gifts/${id}/${verb}`)).status, 200)
+      }
+      const from = await pseudonym('sue')
+      const told = (kind: string, deal_id: string | undefined) => ({ kind, deal_id, play_id: null })
+      assert.deepEqual(await news('tim'), [
+        { ...told('gift_offered', gifts[0]), from },
+        { ...told('gift_withdrawn', gifts[0]), from },
+        { ...told('gift_offered', gifts[1]), from },
+        { ...told('gift_offered', gifts[2]), from },
+      ])
+      assert.deepEqual(await news('sue'), [told('gift_declined', gifts[1]), told('gift_accepted', gifts[2])])
+    })
+
+    it('S0-34 S2-59 a refused trade tells nobody, one that lapses tells the one who offered it', async () => {
+      const [mine, theirs] = [await shop.open('uma'), await shop.open('vito')]
+      const offer = () => post('uma', 'trades', { to: 'vito', give: [mine], want: [theirs] })
+      const { id } = made(await offer())
+      assert.equal((await offer()).status, 409)
+      shop.clock.advance(73 * HOUR_MS)
+      await shop.app.run(systemActor(shop.tenant.id), lapseDeals, undefined)
+      await shop.app.run(systemActor(shop.tenant.id), lapseDeals, undefined)
+      assert.equal((await post('vito', `trades/${id}/accept`)).status, 409)
+      const kinds = async (user: string) => (await news(user)).map((each: any) => [each.kind, each.deal_id])
+      assert.deepEqual(await kinds('vito'), [['trade_offered', id]])
+      assert.deepEqual(await kinds('uma'), [['trade_lapsed', id]])
+    })
+
+    it('S0-34 S2-63 a seller is told of the sale, what was paid and what is left of it; the buyer is told nothing', async () => {
+      const play_id = await shop.open('wim')
+      const { id } = made(await list('wim', play_id, 400))
+      await rich('xia', '10.00')
+      const before = await news('xia')
+      assert.equal((await buy('xia', id)).status, 200)
+      assert.deepEqual(await news('wim'), [
+        {
+          kind: 'listing_sold',
+          deal_id: id,
+          price_minor: 400,
+          currency: 'EUR',
+          net_minor: 380,
+          play_id: null,
+        },
+      ])
+      assert.deepEqual(await news('xia'), before)
     })
   })
 

@@ -5,6 +5,7 @@ import { makeApp } from '../../src/app.ts'
 import { openPool } from '../../src/db/pool.ts'
 import { notify } from '../../src/insight/inbox.ts'
 import { applyPrize } from '../../src/prizes/redemption.ts'
+import { acceptDeal, offerDeal } from '../../src/prizes/social/deals.ts'
 import { countMyPrizes, readMyPrizes, unlockPrize } from '../../src/prizes/wallet.ts'
 import { until } from './harness.ts'
 import { aRequest, cutSocket, refusalOf, type Stage, startStage, type WheelSdkRoom } from './wheel-stage.ts'
@@ -163,6 +164,29 @@ describe('the inbox', () => {
     await soon('the unlock of another process', () => client.state.unlocked === 1)
     await database.end()
     await client.leave()
+  })
+
+  it('S0-34 S2-58 a gift shows in the open inbox of the one who gets it, and its acceptance in the giver’s', async () => {
+    const play_id = await win('gina')
+    const [giver, receiver] = [await inbox('gina'), await inbox('hugo')]
+    const kinds = ({ told }: typeof giver) =>
+      told.flatMap(({ notifications }) => notifications.map((note) => note.kind))
+    const { app } = stage.running
+    const { id } = await app.run(stage.actor('gina'), offerDeal, {
+      kind: 'gift',
+      to: 'hugo',
+      give: [play_id],
+    })
+    await soon(
+      'the gift',
+      () => kinds(receiver).includes('gift_offered') && receiver.client.state.unread === 1,
+    )
+    assert.deepEqual(kinds(giver), [])
+    await app.run(stage.actor('hugo'), acceptDeal, { kind: 'gift', id })
+    await soon('the acceptance', () => kinds(giver).includes('gift_accepted'))
+    await soon('the prize', () => receiver.client.state.locked === 1 && giver.client.state.locked === 0)
+    await giver.client.leave()
+    await receiver.client.leave()
   })
 
   it('S2-38 the counts change at a deadline, though nobody has moved the prize yet', async () => {

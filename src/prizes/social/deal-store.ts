@@ -214,9 +214,9 @@ export async function revokeShares(tx: Tx, play_ids: readonly number[]): Promise
 
 /** Open deals whose time is over, locked; those that somebody works on are left to the next time. */
 export function lockLapsed(tx: Tx, limit: number) {
-  return tx.rows<{ id: string; deal_kind: DealKind }>(
-    `select id, deal_kind from prize_deals where deal_status = 'open' and expires_at <= $1
-     order by expires_at, id limit $2 for no key update skip locked`,
+  return tx.rows<DealRow>(
+    `select ${DEAL} from prize_deals d where d.deal_status = 'open' and d.expires_at <= $1
+     order by d.expires_at, d.id limit $2 for no key update skip locked`,
     [tx.now, limit],
     'lock_lapsed',
   )

@@ -7,13 +7,16 @@
  */
 import type { Tx } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
+import { playerNames } from '../../games/players.ts'
 import { newId } from '../../ids.ts'
+import { notify } from '../../insight/inbox.ts'
 import { postTransfers } from '../../ledger/post.ts'
 import { TENANT_OWNER } from '../../ledger/rules.ts'
 import { dayStart } from '../../schedule.ts'
 import { newPrizeCode } from '../issue.ts'
 import { prizeOf } from '../play.ts'
 import { loadTerms, lockPlays } from '../store.ts'
+import { type DealNews, noteOf } from './deal-notes.ts'
 import {
   countDeals,
   type DealRow,
@@ -88,6 +91,7 @@ export async function offerDeal(tx: Tx, offer: Offer): Promise<DealView> {
     price_minor: deal.price_minor,
     expires_at: deal.expires_at.toISOString(),
   })
+  await tell(tx, [deal], 'offered')
   return viewOf(tx, deal)
 }
 
@@ -159,6 +163,7 @@ export async function acceptDeal(tx: Tx, { kind, id }: DealRef): Promise<DealVie
   const accepted = await endDeal(tx, id, 'accepted', transfer_id)
   await moveAll(tx, deal, plays, given)
   auditDeal(tx, deal, 'accepted', { by: me, transfer_id })
+  await tell(tx, [deal], 'accepted')
   return viewOf(tx, accepted)
 }
 
@@ -266,6 +271,7 @@ export async function endOffer(
   const ended = await endDeal(tx, id, how)
   await freeFromEscrow(tx, [id])
   auditDeal(tx, deal, how, {})
+  await tell(tx, [deal], how)
   return viewOf(tx, ended)
 }
 
@@ -281,13 +287,24 @@ export async function lapseDeals(tx: Tx): Promise<{ lapsed: number; has_more: bo
     await freeFromEscrow(tx, ids)
   }
   for (const deal of deals) auditDeal(tx, deal, 'lapsed', {})
+  await tell(tx, deals, 'lapsed')
   return { lapsed: ids.length, has_more: ids.length === LAPSE_COUNT }
+}
+
+/** Last in the transaction: it locks the inboxes of those who are told. */
+async function tell(tx: Tx, deals: readonly DealRow[], news: DealNews): Promise<void> {
+  if (deals.length === 0) return
+  const nameOf = await playerNames(tx)
+  await notify(
+    tx,
+    deals.flatMap((deal) => noteOf(deal, news, nameOf)),
+  )
 }
 
 function auditDeal(
   tx: Tx,
   { id, deal_kind }: Pick<DealRow, 'id' | 'deal_kind'>,
-  what: 'offered' | 'accepted' | 'declined' | 'withdrawn' | 'lapsed',
+  what: DealNews,
   new_values: Record<string, unknown>,
 ): void {
   tx.audit({
