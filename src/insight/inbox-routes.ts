@@ -12,12 +12,10 @@ const MARKS_MAX = 100
 
 const notification = z.strictObject({
   id: z.int(),
-  kind: z
-    .string()
-    .meta({
-      description:
-        'prize_won; gift_…, trade_… and listing_… with offered, accepted, declined, withdrawn, lapsed or sold; and what other parts of the product tell.',
-    }),
+  kind: z.string().meta({
+    description:
+      'prize_won; gift_…, trade_… and listing_… with offered, accepted, declined, withdrawn, lapsed or sold; and what other parts of the product tell.',
+  }),
   message: z.string(),
   play_id: z.int().nullable(),
   data: z.record(z.string(), z.unknown()),
