@@ -14,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   joins: () => import('./joins.ts'),
   wallet: () => import('./wallet.ts'),
   plans: () => import('./plans.ts'),
+  draws: () => import('./draws.ts'),
 }
 
 const command = makeCommand(

@@ -70,6 +70,7 @@ async function serveRoom(name: ServerName, { url, keyring, token_key }: Place): 
   const { drawGames } = await import('../src/draws/game.ts')
   const { makeDraws } = await import('../src/draws/service.ts')
   const { makeGuess } = await import('../src/games/guess/guess.ts')
+  const { makeRaffle } = await import('../src/games/raffle/raffle.ts')
   const { localEntropy } = await import('../src/proofs/round-entropy.ts')
   const { makeAuth } = await import('../src/http/auth.ts')
   const { makeTokens } = await import('../src/http/tokens.ts')
@@ -91,6 +92,7 @@ async function serveRoom(name: ServerName, { url, keyring, token_key }: Place): 
     auth,
     wheel,
     guess: makeGuess({ app: core.app, draws }),
+    raffle: makeRaffle({ app: core.app, draws }),
     checkpoints,
     report: fail,
     limits: { wheel: { messages_per_second: MANY } },

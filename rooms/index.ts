@@ -3,6 +3,7 @@ import { defineRoom, type Room } from '@colyseus/core'
 import type { App } from '../src/app.ts'
 import { publicError } from '../src/errors.ts'
 import type { Guess } from '../src/games/guess/guess.ts'
+import type { Raffle } from '../src/games/raffle/raffle.ts'
 import type { Wheel } from '../src/games/wheel/wheel.ts'
 import type { Auth } from '../src/http/auth.ts'
 import { makeInboxWatch } from '../src/insight/inbox-watch.ts'
@@ -14,6 +15,7 @@ import { makeGuessRoom } from './guess/room.ts'
 import { sessionKey } from './identity.ts'
 import { INBOX_ROOM_LIMITS, type InboxRoomLimits, makeInboxRoom } from './inbox/room.ts'
 import { LOBBY_ROOM_LIMITS, type LobbyRoomLimits, makeLobbyRoom } from './lobby/room.ts'
+import { makeRaffleRoom } from './raffle/room.ts'
 import { type Crowds, makeCrowds } from './spectators.ts'
 import { makeWheelRoom, WHEEL_ROOM_LIMITS, type WheelRoomLimits } from './wheel/room.ts'
 
@@ -22,6 +24,7 @@ export type RoomDeps = {
   auth: Auth
   wheel: Wheel
   guess: Guess
+  raffle: Raffle
   checkpoints: Checkpoints
   report: (where: string, error: unknown) => void
   /** Told of refusals of known users (src/insight/tamper-log.ts). */
@@ -31,6 +34,7 @@ export type RoomDeps = {
   limits?: {
     wheel?: Partial<WheelRoomLimits>
     guess?: Partial<GameRoomLimits>
+    raffle?: Partial<GameRoomLimits>
     lobby?: Partial<LobbyRoomLimits>
     inbox?: Partial<InboxRoomLimits>
   }
@@ -46,6 +50,8 @@ export const ROOM_BUCKETS: Readonly<Record<string, BucketSize>> = {
   // A person types a number; a crowd that guesses at the last second is many users.
   guess: { per_second: 5, burst: 10 },
   mine: { per_second: 2, burst: 10 },
+  // Somebody picks numbers on a wall; a storm at the opening is many users.
+  buy: { per_second: 5, burst: 10 },
   // A page follows one reel.
   watch: { per_second: 2, burst: 10 },
   // A client asks once after it was away.
@@ -60,6 +66,7 @@ export function makeRooms({
   auth,
   wheel,
   guess,
+  raffle,
   checkpoints,
   report,
   suspect = () => {},
@@ -79,6 +86,12 @@ export function makeRooms({
     checkpoints,
     limits: { ...GAME_ROOM_LIMITS, ...limits.guess },
   })
+  const raffleRoom = makeRaffleRoom({
+    ...shared,
+    raffle,
+    checkpoints,
+    limits: { ...GAME_ROOM_LIMITS, ...limits.raffle },
+  })
   const lobbyRoom = makeLobbyRoom({ ...shared, limits: { ...LOBBY_ROOM_LIMITS, ...limits.lobby } })
   const inboxRoom = makeInboxRoom({
     app,
@@ -91,6 +104,7 @@ export function makeRooms({
   return {
     wheel: defineRoom(wheelRoom).filterBy(['room_key']),
     guess: defineRoom(guessRoom).filterBy(['room_key']),
+    raffle: defineRoom(raffleRoom).filterBy(['room_key']),
     lobby: defineRoom(lobbyRoom).filterBy(['room_key']),
     inbox: defineRoom(inboxRoom).filterBy(['room_key']),
   }

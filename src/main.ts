@@ -166,7 +166,17 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const tamperLog = makeTamperLog(app, report)
   steps.push({ name: 'tamper log', stop: () => tamperLog.flush() })
   const crowds = makeCrowds()
-  const rooms = makeRooms({ app, auth, wheel, guess, checkpoints, report, crowds, suspect: tamperLog.look })
+  const rooms = makeRooms({
+    app,
+    auth,
+    wheel,
+    guess,
+    raffle,
+    checkpoints,
+    report,
+    crowds,
+    suspect: tamperLog.look,
+  })
   installGuards({ ...guardOptionsOf(rooms, { auth, report }), origins: config.allowedOrigins })
   const http = makeHttpServer()
   const loop = monitorEventLoopDelay({ resolution: 10 })

@@ -44,7 +44,7 @@ describe('every room of the registry', () => {
   it('has a static onAuth of its own, and a finite number of clients and messages (H16, H29, H30)', () => {
     assert.deepEqual(
       rooms.map(([name]) => name),
-      ['wheel', 'guess', 'lobby', 'inbox'],
+      ['wheel', 'guess', 'raffle', 'lobby', 'inbox'],
     )
     for (const [name, RoomClass, room] of rooms) {
       assert.deepEqual(mistakesOf(RoomClass, room), [], name)

@@ -9,6 +9,7 @@ const JOIN_ACK_MS = 5_000
 const OPTIONS: Record<string, object> = {
   wheel: { game: 'summer' },
   guess: { game: '' },
+  raffle: { game: '' },
   lobby: {},
   inbox: {},
 }
@@ -19,6 +20,7 @@ describe('guards of every room of the registry', () => {
     stage = await startStage()
     await stage.aWheel()
     OPTIONS['guess'] = { game: await stage.aGuessGame() }
+    OPTIONS['raffle'] = { game: (await stage.aRaffle()).slug }
     // The sweep of wire.ts would end such a client too, seconds later: here only the room's own deadline counts.
     guardSockets({ join_ack_ms: 600_000 })
   })

@@ -20,6 +20,8 @@ import { makeDraws } from '../../src/draws/service.ts'
 import { makeGuess } from '../../src/games/guess/guess.ts'
 import { gameCreate, gameResource } from '../../src/games/guess/resource.ts'
 import { DRAW_GAMES } from '../../src/games/index.ts'
+import { makeRaffle } from '../../src/games/raffle/raffle.ts'
+import { raffleResource } from '../../src/games/raffle/resource.ts'
 import { grantChances } from '../../src/games/wheel/chances.ts'
 import { changeStatus } from '../../src/games/wheel/publish.ts'
 import { makeWheel } from '../../src/games/wheel/wheel.ts'
@@ -46,10 +48,11 @@ export type StageOptions = {
 
 /** Plenty for tests that are not about rates: the product's own numbers are tested where they matter. */
 const WIDE_RATE = { per_second: 1_000, burst: 1_000 }
-const WIDE = { spin: WIDE_RATE, since: WIDE_RATE, guess: WIDE_RATE, mine: WIDE_RATE }
+const WIDE = { spin: WIDE_RATE, since: WIDE_RATE, guess: WIDE_RATE, mine: WIDE_RATE, buy: WIDE_RATE }
 const WIDE_LIMITS = {
   wheel: { messages_per_second: 1_000, drain_ms: 20 },
   guess: { messages_per_second: 1_000, drain_ms: 20 },
+  raffle: { messages_per_second: 1_000, drain_ms: 20 },
   lobby: { drain_ms: 20 },
   inbox: { drain_ms: 20 },
 }
@@ -73,29 +76,31 @@ export async function startStage(options: StageOptions = {}) {
     const wheel = makeWheel(shared)
     const draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
     const guess = makeGuess({ app, draws })
+    const raffle = makeRaffle({ app, draws })
     const stop = async () => {
       await checkpoints.stop()
       await database.end()
     }
-    return { database, app, checkpoints, wheel, draws, guess, stop }
+    return { database, app, checkpoints, wheel, draws, guess, raffle, stop }
   }
 
   async function startProcess() {
     const core = makeCore()
-    const { database, app, checkpoints, wheel, guess } = core
+    const { database, app, checkpoints, wheel, guess, raffle } = core
     const directory = makeDirectory(database, 0)
     const tokens = makeTokens(tokenKey)
     const auth = makeAuth({ app, directory, tokens })
     const limits = {
       wheel: { ...WIDE_LIMITS.wheel, ...options.limits?.wheel },
       guess: { ...WIDE_LIMITS.guess, ...options.limits?.guess },
+      raffle: { ...WIDE_LIMITS.raffle, ...options.limits?.raffle },
       lobby: { ...WIDE_LIMITS.lobby, ...options.limits?.lobby },
       inbox: { ...WIDE_LIMITS.inbox, ...options.limits?.inbox },
     }
     const crowds = makeCrowds()
     const tamperLog = makeTamperLog(app, report)
     const suspect = options.suspects ? tamperLog.look : () => {}
-    const deps = { app, auth, wheel, guess, checkpoints, crowds, report, suspect, limits }
+    const deps = { app, auth, wheel, guess, raffle, checkpoints, crowds, report, suspect, limits }
     const rooms = makeRooms(deps)
     installGuards({
       ...guardOptionsOf(rooms, deps, options.buckets ?? WIDE),
@@ -209,6 +214,32 @@ export async function startStage(options: StageOptions = {}) {
     return id
   }
 
+  /** A raffle that sells free tickets for a minute, unless it says otherwise. */
+  async function aRaffle(
+    wish: Record<string, unknown> = {},
+    tenant = 'demo',
+  ): Promise<{ id: string; slug: string; draw_id: string }> {
+    const boss = actor('boss', ['operator'], tenant)
+    const at = (s: number) => new Date(clock.now().getTime() + s * 1_000).toISOString()
+    const input = {
+      campaign_name: 'Spring raffle',
+      campaign_description: null,
+      campaign_type: 'raffle',
+      is_public: true,
+      ticket_price: 0,
+      currency: 'EUR',
+      total_tickets: 50,
+      start_time: at(0),
+      end_time: at(60),
+      campaign_config: {},
+      draws: [{ draw_name: 'Final', draw_time: at(60), winning_tickets: 2, alternates: 1, prize_id: null }],
+      ...wish,
+    }
+    const made: any = await running.app.run(boss, raffleResource().create, { input })
+    await running.raffle.publish(boss, made.id)
+    return { id: made.id, slug: made.campaign_slug, draw_id: made.draws[0].id }
+  }
+
   /** Lets so much time pass and makes every step of every draw that is due. */
   async function pass(duration_s: number, tenant = 'demo'): Promise<void> {
     clock.advance(duration_s * 1_000)
@@ -283,6 +314,7 @@ export async function startStage(options: StageOptions = {}) {
     aTenant,
     aWheel,
     aGuessGame,
+    aRaffle,
     pass,
     actor,
     grant,
