@@ -19,7 +19,10 @@ export default defineConfig({
     target: 'es2022',
     rolldownOptions: {
       input: Object.fromEntries(
-        ['index', 'wallet', 'shop', 'watch', 'verify'].map((page) => [page, here(`./${page}.html`)]),
+        ['index', 'reel', 'guess', 'draw', 'wallet', 'shop', 'watch', 'watch-draw', 'verify'].map((page) => [
+          page,
+          here(`./${page}.html`),
+        ]),
       ),
     },
   },

@@ -28,6 +28,7 @@ type Link = { name: string; path: string; says: string }
 function linksOf({ is_production, is_demo }: Ready): Link[] {
   return [
     { name: 'Play', path: '/', says: 'spin the wheel' },
+    ...(is_demo ? [{ name: 'Reel', path: '/reel', says: 'its game pops up when it ends' }] : []),
     { name: 'Wallet', path: '/wallet', says: 'unlock and use what you won' },
     ...(is_demo ? [{ name: 'Shop', path: '/shop', says: 'order with a prize' }] : []),
     { name: 'Watch', path: '/watch', says: 'big screen, no login' },

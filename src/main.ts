@@ -28,6 +28,7 @@ import { migrate, SchemaAheadError } from './db/migrate.ts'
 import { type Database, openPool } from './db/pool.ts'
 import { type Bots, startBots } from './demo/bots.ts'
 import { makeDemo } from './demo/demo.ts'
+import { makeReel } from './demo/reel.ts'
 import { shopRoutes } from './demo/shop-routes.ts'
 import { drawGames } from './draws/game.ts'
 import { drawRoutes } from './draws/routes.ts'
@@ -35,6 +36,7 @@ import { makeDraws } from './draws/service.ts'
 import { drandSource } from './fairness/entropy.ts'
 import { selfTest } from './fairness/self-test.ts'
 import { makeGuess } from './games/guess/guess.ts'
+import { gameResource } from './games/guess/resource.ts'
 import { guessRoutes } from './games/guess/routes.ts'
 import { DRAW_GAMES } from './games/index.ts'
 import { makeRaffle } from './games/raffle/raffle.ts'
@@ -281,7 +283,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
     }),
   })
 
-  if (config.is_demo) await makeDemo({ app, directory, wheel, prizes, wheels })
+  const demo_id = config.is_demo ? await makeDemo({ app, directory, wheel, prizes, wheels }) : undefined
   await jobs.start()
   await server.listen(config.port, config.host)
   // Colyseus stops listening and does not wait: requests under way must have their answer before the pool goes.
@@ -295,6 +297,16 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
     keep('rounds', wheel.advanceRounds, directory, report),
     keep('draws', draws.advanceDue, directory, report),
     keep('raffles', raffle.tidy, directory, report),
+    ...(demo_id === undefined
+      ? []
+      : [
+          keep(
+            'demo reel',
+            makeReel({ app, draws, games: gameResource(), tenant_id: demo_id }),
+            directory,
+            report,
+          ),
+        ]),
   ]
   steps.push({ name: 'keepers', stop: () => Promise.all(keepers.map((keeper) => keeper.stop())) })
 

@@ -137,3 +137,13 @@ export function loadOrderPage(tx: Tx, user_id: string, before: string | null, li
     [user_id, before, limit],
   )
 }
+
+/** The id of a prize definition by its name. */
+export async function findPrize(tx: Tx, name: string): Promise<number> {
+  const row = await tx.one<{ id: number }>(
+    'select id from gamification_prizes where name = $1 and deleted_at is null order by id limit 1',
+    [name],
+  )
+  if (row === undefined) throw new Error(`the demo has no prize called ${name}`)
+  return row.id
+}

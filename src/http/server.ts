@@ -94,7 +94,8 @@ const secured: RequestHandler = helmet({
       defaultSrc: ["'self'"],
       scriptSrc: ["'self'"],
       styleSrc: ["'self'", "'unsafe-inline'"],
-      imgSrc: ["'self'", 'data:', 'blob:'],
+      // Creators show what can be won by the address of a picture.
+      imgSrc: ["'self'", 'data:', 'blob:', 'https:'],
       fontSrc: ["'self'", 'data:'],
       // A page may be served behind a proxy under another port than the socket's.
       connectSrc: ["'self'", 'ws:', 'wss:'],

@@ -175,8 +175,8 @@ describe('the play page', function () {
   it('S1-53 a wheel that is not there is refused in words, with a way back', async () => {
     const { page } = await scene.visitor()
     await page.goto('/?wheel=no-such-wheel')
-    await page.getByRole('alert').filter({ hasText: 'There is no such wheel' }).waitFor()
-    await page.getByRole('link', { name: 'Pick a wheel' }).waitFor()
+    await page.getByRole('alert').filter({ hasText: 'There is no such game' }).waitFor()
+    await page.getByRole('link', { name: 'Pick a game' }).waitFor()
   })
 
   for (const viewport of [PHONE, DESK]) {

@@ -62,7 +62,7 @@ describe('the wallet page', function () {
     await page.goto('/wallet')
     await page.getByText('No player here yet').waitFor()
     assert.equal(await page.evaluate("sessionStorage.getItem('livedraw.guest')"), null)
-    await page.getByRole('link', { name: 'Pick a wheel' }).click()
+    await page.getByRole('link', { name: 'Pick a game' }).click()
     await page.getByRole('link', { name: 'Play Summer wheel' }).waitFor()
     assert.deepEqual(faults, { console: [], foreign: [] })
   })

@@ -1,10 +1,11 @@
-/** Live wheels to choose from. */
+/** Games to choose from. */
 import { useEffect } from 'preact/hooks'
-import { type LobbyGame, lobbyWheels } from '../shared/api.ts'
+import { type LobbyGame, lobbyGames } from '../shared/api.ts'
+import { guessAddress, watchDrawAddress } from '../shared/guess-api.ts'
 import { useLoaded } from '../shared/loading.ts'
 import { whyText } from '../shared/refusal.ts'
 import { guest } from '../shared/session.ts'
-import { Crowd, Header } from '../shared/ui.tsx'
+import { Countdown, Crowd, Header } from '../shared/ui.tsx'
 import { say, sayOr } from '../strings.ts'
 
 /** Player counts move all the time; this is often enough to choose by. */
@@ -16,6 +17,15 @@ export const addressOf = (page: 'play' | 'watch', tenant: string, slug: string):
     [page === 'play' ? 'wheel' : 'game']: slug,
   })
   return `${page === 'play' ? '/' : '/watch'}?${query}`
+}
+
+/** Where the games of each kind are played and watched. Kinds without a page are not listed. */
+const DOORS: Record<string, (tenant: string, slug: string) => { play: string; watch: string }> = {
+  wheel: (tenant, slug) => ({
+    play: addressOf('play', tenant, slug),
+    watch: addressOf('watch', tenant, slug),
+  }),
+  guess: (tenant, slug) => ({ play: guessAddress(tenant, slug), watch: watchDrawAddress(tenant, slug) }),
 }
 
 export function Lobby({ tenant }: { tenant: string }) {
@@ -56,40 +66,59 @@ export function Lobby({ tenant }: { tenant: string }) {
 /** Some tenants show their lobby only to players; a guest is made then, and only then. */
 async function readLobby(tenant: string): Promise<LobbyGame[]> {
   try {
-    return await lobbyWheels(tenant)
+    return (await lobbyGames(tenant)).filter(({ kind }) => kind in DOORS)
   } catch (error) {
     if ((error as { code?: string }).code !== 'unauthorized') throw error
-    return lobbyWheels(tenant, (await guest(tenant)).token)
+    return (await lobbyGames(tenant, (await guest(tenant)).token)).filter(({ kind }) => kind in DOORS)
   }
 }
 
 function LobbyCard({ game, tenant }: { game: LobbyGame; tenant: string }) {
-  const { slug, name, status, players, spectators, description } = game
+  const { kind, slug, name, status, players, spectators, closes_at } = game
+  const { play, watch } = DOORS[kind]!(tenant, slug)
   return (
     <li class="card lobby-card">
       <div class="lobby-art" aria-hidden="true">
-        <MiniWheel seed={slug} />
+        {kind === 'wheel' ? <MiniWheel seed={slug} /> : <MiniJar />}
       </div>
       <div class="lobby-text">
         <h2>{name}</h2>
-        {description && <p>{description}</p>}
+        {kind !== 'wheel' && <p class="fine">{sayOr(`lobby.kind.${kind}`, kind)}</p>}
         <p class="meta">
           <span class={`pill pill-${status === 'live' || status === 'open' ? 'live' : 'quiet'}`}>
             <span class="dot" aria-hidden="true" />
             {sayOr(`lobby.status.${status}`, status)}
           </span>
+          {closes_at !== null && status === 'open' && (
+            <span class="lobby-clock">
+              {say('lobby.closes')} <Countdown to_ms={Date.parse(closes_at)} />
+            </span>
+          )}
           <Crowd players={players} spectators={spectators} />
         </p>
       </div>
       <p class="row">
-        <a class="button button-primary" href={addressOf('play', tenant, slug)}>
+        <a class="button button-primary" href={play}>
           {say('lobby.join', { name })}
         </a>
-        <a class="button" href={addressOf('watch', tenant, slug)}>
+        <a class="button" href={watch}>
           {say('lobby.watch')}
         </a>
       </p>
     </li>
+  )
+}
+
+/** A picture of a game that is guessed at. */
+function MiniJar() {
+  return (
+    <svg viewBox="0 0 100 100" aria-hidden="true">
+      <rect x="22" y="24" width="56" height="66" rx="14" fill="#2a2550" />
+      <rect x="28" y="12" width="44" height="13" rx="5" fill="#ffb000" />
+      <text x="50" y="70" text-anchor="middle" font-size="40" font-weight="800" fill="#fff">
+        ?
+      </text>
+    </svg>
   )
 }
 

@@ -52,12 +52,15 @@ async function send(path: string, init: RequestInit): Promise<Response> {
 
 export type Guest = { token: string; user_id: string; expires_at: string }
 export type LobbyGame = {
+  game_id: string
+  /** `wheel`, `guess` and what else there is. */
+  kind: string
   slug: string
   name: string
   status: string
   players: number
   spectators: number
-  description?: string | null
+  closes_at: string | null
 }
 export type Odds = {
   wheel: { wheel_slug: string; wheel_name: string }
@@ -107,21 +110,8 @@ export type Visit = Chances & { awarded: number }
 export const readOdds = (tenant: string, wheel: string): Promise<Odds> =>
   ask<Odds>('GET', `${API}/wheels/${encodeURIComponent(wheel)}/odds?tenant=${encodeURIComponent(tenant)}`)
 
-/** Wheels of the lobby, whatever else it lists. */
-export async function lobbyWheels(tenant: string, token?: string): Promise<LobbyGame[]> {
-  const answer = await ask<{ data: Record<string, any>[] }>(
-    'GET',
-    `${API}/lobby?tenant=${encodeURIComponent(tenant)}`,
-    { token },
-  )
-  return answer.data
-    .filter((game) => (game['kind'] ?? 'wheel') === 'wheel')
-    .map((game) => ({
-      slug: String(game['slug']),
-      name: String(game['name'] ?? game['slug']),
-      status: String(game['status'] ?? 'live'),
-      players: Number(game['players'] ?? 0),
-      spectators: Number(game['spectators'] ?? 0),
-      description: game['description'] ?? null,
-    }))
+/** Everything that the lobby lists. */
+export async function lobbyGames(tenant: string, token?: string): Promise<LobbyGame[]> {
+  const path = `${API}/lobby?tenant=${encodeURIComponent(tenant)}`
+  return (await ask<{ data: LobbyGame[] }>('GET', path, { token })).data
 }

@@ -7,10 +7,12 @@ import { whyText } from './refusal.ts'
 import { serverClock } from './server-clock.ts'
 import { useTick } from './store.ts'
 
-export type PageName = 'play' | 'watch' | 'wallet' | 'shop' | 'verify'
+export type PageName = 'play' | 'reel' | 'guess' | 'watch' | 'watch-draw' | 'wallet' | 'shop' | 'verify'
 
 const PAGES: [PageName, string, StringKey][] = [
   ['play', '/', 'app.play'],
+  ['reel', '/reel', 'app.reel'],
+  ['guess', '/guess', 'app.guess'],
   ['wallet', '/wallet', 'app.wallet'],
   ['shop', '/shop', 'app.shop'],
   ['watch', '/watch', 'app.watch'],

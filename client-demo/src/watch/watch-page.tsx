@@ -2,7 +2,7 @@
 import { useEffect, useMemo } from 'preact/hooks'
 import { addressOf } from '../play/lobby.tsx'
 import { Feed } from '../play/panels.tsx'
-import { lobbyWheels, readOdds } from '../shared/api.ts'
+import { lobbyGames, readOdds } from '../shared/api.ts'
 import { useLoaded } from '../shared/loading.ts'
 import { whyText } from '../shared/refusal.ts'
 import { RoomPage } from '../shared/room-page.tsx'
@@ -38,7 +38,7 @@ export function WatchPage({ tenant, game }: { tenant: string; game: string | und
 }
 
 async function firstWheel(tenant: string): Promise<string | null> {
-  const wheels = await lobbyWheels(tenant)
+  const wheels = (await lobbyGames(tenant)).filter(({ kind }) => kind === 'wheel')
   return (wheels.find(({ status }) => status === 'live' || status === 'open') ?? wheels[0])?.slug ?? null
 }
 
