@@ -26,14 +26,15 @@ export function GuessPanel({ game, state, tenant }: Parts) {
     ),
   )
   const won = placeOf(state.mine, step.winners)
+  const has_closed = view.phase !== 'open' && view.phase !== 'scheduled'
   return (
     <>
       <GuessHead view={view} step={step} />
-      {state.game !== null && <Reward game={state.game} />}
-      {view.phase === 'open' && <GuessForm game={game} state={state} view={view} />}
-      {view.phase !== 'open' && view.phase !== 'scheduled' && (
+      {has_closed && (
         <Result view={view} step={step} game={state.game} won={won} mine={state.mine} tenant={tenant} />
       )}
+      {state.game !== null && <Reward game={state.game} />}
+      {view.phase === 'open' && <GuessForm game={game} state={state} view={view} />}
       <MyGuesses mine={state.mine} view={view} />
     </>
   )
