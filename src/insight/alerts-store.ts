@@ -51,11 +51,11 @@ export type WinnerRow = {
   to: Date
 }
 
-/** Users with at least so many wins since an instant, with all their plays since then and what odds promised for them. */
+/** Users with at least so many wins since an instant, with all their plays since then and what odds promised for them. A prize that was passed on stays a win of its winner. */
 export function loadManyWins(tx: Tx, since: Date, min_wins: number, limit: number) {
   return tx.rows<WinnerRow>(
     `with play as materialized (
-       select p.user_id, p.id, p.is_winner, p.created_at, p.game_id, r.config_version
+       select coalesce(p.won_by, p.user_id) as user_id, p.id, p.is_winner, p.created_at, p.game_id, r.config_version
        from gamification_game_plays p left join spin_results r on r.spin_session_id = p.event_id
        where p.created_at >= $1 and p.bundle_play_id is null
      ), hot as (
@@ -81,7 +81,7 @@ export type AddressRow = { address: string; users: number; wins: number; user_id
 export function loadSharedAddresses(tx: Tx, since: Date, min_users: number, limit: number) {
   return tx.rows<AddressRow>(
     `select address, count(distinct user_id)::int as users, count(*)::int as wins, (array_agg(distinct user_id))[1:50] as user_ids
-     from (select user_id, case when ip_address ~ ':' and ip_address !~ '[^0-9a-f:.]' then host(network(set_masklen(ip_address::inet, 64))) || '/64'
+     from (select coalesce(won_by, user_id) as user_id, case when ip_address ~ ':' and ip_address !~ '[^0-9a-f:.]' then host(network(set_masklen(ip_address::inet, 64))) || '/64'
                                 else ip_address end as address
            from gamification_game_plays where created_at >= $1 and is_winner and ip_address is not null) p
      group by address having count(distinct user_id) >= $2 order by users desc, address limit $3`,

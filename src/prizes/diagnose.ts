@@ -90,7 +90,8 @@ function canApply(row: PlayRow, now: Date, time_zone: string): Finding {
   const question = 'can_apply'
   const reasons = whyNotNow(prizeOf(row), now, time_zone)
   if (reasons.length > 0) return { question, ok: false, answer: reasons[0]!.message, reasons }
-  const names = Object.keys(prizeOf(row).conditions)
+  // A cap is no condition: it bounds what the prize takes off.
+  const names = Object.keys(prizeOf(row).conditions).filter((name) => name !== 'max_discount_amount')
   const answer =
     names.length === 0
       ? 'It can be applied to any order, by the shop.'

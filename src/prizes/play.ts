@@ -60,7 +60,10 @@ export function isHidden({ unlocked_at }: PlayRow): boolean {
 }
 
 /** The status at this instant, whether or not the sweep has been there. Null for a play that won nothing. */
-export function statusOf(row: PlayRow, now: Date): PlayRow['prize_status'] {
+export function statusOf<S extends string | null>(
+  row: { prize_status: S } & Pick<PlayRow, 'expires_at' | 'grace_hours'>,
+  now: Date,
+): S | 'expired' {
   const is_open = row.prize_status === 'locked' || row.prize_status === 'unlocked'
   return is_open && isPastDeadline(row, now) ? 'expired' : row.prize_status
 }

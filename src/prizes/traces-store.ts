@@ -61,6 +61,8 @@ export type PlayTraceRow = {
   game_name: string
   is_winner: boolean
   prize_status: string | null
+  expires_at: Date | null
+  grace_hours: number
   game_data: Record<string, unknown>
   event_id: string
   ip_address: string | null
@@ -76,8 +78,8 @@ export function loadPlayTraces(
   limit: number,
 ) {
   return tx.rows<PlayTraceRow>(
-    `select p.id, p.uuid, p.user_id, p.game_id, g.game_name, p.is_winner, p.prize_status, p.game_data, p.event_id, p.ip_address,
-            p.user_agent, p.created_at
+    `select p.id, p.uuid, p.user_id, p.game_id, g.game_name, p.is_winner, p.prize_status, p.expires_at, p.grace_hours, p.game_data, p.event_id,
+            p.ip_address, p.user_agent, p.created_at
      from gamification_game_plays p join gamification_games g on g.id = p.game_id
      where ($1::text is null or p.user_id = $1) and ($2::bigint is null or p.game_id = $2)
        and ($3::timestamptz is null or (p.created_at, p.id) < ($3, $4::bigint))

@@ -7,6 +7,7 @@ import type { App } from '../app.ts'
 import type { Tx } from '../db/tx.ts'
 import { jobKind, periodic, type Task } from '../jobs/queue.ts'
 import { fingerprinter } from '../proofs/tenant-secrets.ts'
+import { statusOf } from './play.ts'
 import {
   forgetClaims,
   forgetTraces,
@@ -78,13 +79,17 @@ export async function readPlayTraces(
   const page = rows.slice(0, input.limit)
   const last = page.at(-1)
   return {
-    data: page.map(traceView),
+    data: page.map((row) => traceView(row, tx.now)),
     next:
       rows.length > input.limit && last ? { at: last.created_at.toISOString(), id: String(last.id) } : null,
   }
 }
 
 /** A prize that was never opened is its winner's secret, also to staff's lists (S2-04): no part of it is here. */
-function traceView({ created_at, game_data, ...row }: PlayTraceRow) {
-  return { ...row, game_data, created_at: created_at.toISOString() }
+function traceView({ created_at, expires_at, grace_hours, prize_status, ...row }: PlayTraceRow, now: Date) {
+  return {
+    ...row,
+    prize_status: statusOf({ prize_status, expires_at, grace_hours }, now),
+    created_at: created_at.toISOString(),
+  }
 }

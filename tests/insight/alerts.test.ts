@@ -95,6 +95,26 @@ describe('alerts', () => {
     assert.deepEqual(await alertsOf('many_wins', '"bea"'), [])
   })
 
+  it('S2-52 S2-53 a win that was given away stays its winner’s: no alert names the one who has it', async () => {
+    await tune('many_wins', { settings: { min_wins: 2 } })
+    await tune('shared_address', { settings: { min_users: 2 } })
+    for (const play_id of await winOften('ned', 2)) {
+      const token = await shop.player('ned')
+      const { body } = await shop.ask('POST', `/api/v1/gamification/gift/${play_id}`, {
+        token,
+        json: { to: 'oda' },
+      })
+      const path = `gamification/gifts/${body.data.id}/accept`
+      assert.equal((await post(path, undefined, await shop.player('oda'))).status, 200)
+    }
+    await evaluate()
+    assert.deepEqual(await alertsOf('many_wins', '"oda"'), [])
+    assert.deepEqual(await alertsOf('shared_address', '"oda"'), [])
+    assert.equal((await alertsOf('many_wins', '"ned"'))[0].alert_metadata.wins, 2)
+    await tune('many_wins', { settings: {} })
+    await tune('shared_address', { settings: {} })
+  })
+
   it('S2-52 wins against the odds hold the payout until a person has looked; harmless pays, once', async () => {
     const definition = { ...POINTS, name: 'Unlikely' }
     const plays = await winOften('cleo', 10, definition)

@@ -145,6 +145,20 @@ describe('evidence', function () {
       assert.deepEqual(finding(nothing, 'can_apply').codes, ['prize_not_won'])
     })
 
+    it('S2-55 what an order has to meet is named, and a cap is nothing to meet', async () => {
+      const more = { name: 'Capped', max_discount_amount: '5.00', min_order_amount: '20.00' }
+      const play_id = await shop.open('cap', { type: 'discount_percentage', value: '10.00', ...more })
+      const { answer } = finding(await diagnose(play_id, 'cap'), 'can_apply')
+      assert.match(answer, /meets min_order_amount;/)
+      const free = await shop.open('cap', {
+        type: 'discount_percentage',
+        value: '10.00',
+        name: 'Free',
+        max_discount_amount: '5.00',
+      })
+      assert.match(finding(await diagnose(free, 'cap'), 'can_apply').answer, /to any order/)
+    })
+
     it('S2-55 case 2, cannot apply: locked, used, held, outside its hours, or what an order has to meet', async () => {
       const weekday = ((shop.clock.now().getUTCDay() + 1) % 7) + 1
       const [locked, open, closed] = [

@@ -575,6 +575,22 @@ describe('wallet', function () {
       assert.equal(audit.new_values.within, 'grace')
     })
 
+    it('S2-38 every list of plays says expired from the deadline on, before the sweep has been there', async () => {
+      const play_id = await shop.open('listed-late')
+      const token = await shop.player('listed-late')
+      const states = async () => {
+        const mine = await shop.ask('GET', '/api/v1/me/plays', { token })
+        const path = '/api/v1/gamification/plays?user_id=listed-late'
+        const staff = await shop.ask('GET', path, { token: shop.operator })
+        return [mine, staff].map(({ body }) => body.data.map((each: any) => each.prize_status))
+      }
+      shop.clock.advance(7 * DAY_MS)
+      assert.deepEqual(await states(), [['unlocked'], ['unlocked']])
+      shop.clock.advance(1)
+      assert.deepEqual(await states(), [['expired'], ['expired']])
+      assert.equal((await shop.row(play_id))['prize_status'], 'unlocked')
+    })
+
     it('S2-39 S2-40 S2-41 seven days, the days of the definition, or never: then null, and it applies a year later', async () => {
       const [usual, long, never] = [
         await shop.open('kai'),

@@ -1,6 +1,7 @@
 /** A player's own past: spins, chances, plays. Newest first, in pages. */
 import type { Tx } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
+import { statusOf } from '../../prizes/play.ts'
 import type { SpinAnswer } from './spin.ts'
 import { loadGrantPage, loadPlayPage, loadSpinPage, loadWheel, type PlayRow } from './store.ts'
 
@@ -68,12 +69,15 @@ export async function readGrants(tx: Tx, { limit, cursor }: Page) {
 /** The actor's plays, by when they were made: ids are taken in blocks. What a locked prize is stays hidden until it is unlocked (S2-04). */
 export async function readMyPlays(tx: Tx, { limit, cursor, won_only }: Page & { won_only: boolean }) {
   const rows = await loadPlayPage(tx, tx.actor.userId, won_only, decode(cursor, PLAY_ID), limit + 1)
-  return paged(rows, limit, playView, (row) =>
-    encode({ at: row.created_at.toISOString(), id: String(row.id) }),
+  return paged(
+    rows,
+    limit,
+    (row) => playView(row, tx.now),
+    (row) => encode({ at: row.created_at.toISOString(), id: String(row.id) }),
   )
 }
 
-function playView(row: PlayRow) {
+function playView(row: PlayRow, now: Date) {
   // A prize that was never opened stays hidden when it expires (S2-04).
   const shown = row.unlocked_at === null ? null : row.prize_snapshot
   return {
@@ -84,7 +88,7 @@ function playView(row: PlayRow) {
     is_winner: row.is_winner,
     prize_name: (shown?.['name'] as string | undefined) ?? null,
     display_value: (shown?.['display_value'] as string | null | undefined) ?? null,
-    prize_status: row.prize_status,
+    prize_status: statusOf(row, now),
     won_at: row.created_at.toISOString(),
     expires_at: row.expires_at?.toISOString() ?? null,
     event_id: row.event_id,

@@ -699,6 +699,7 @@ export type PlayRow = {
   created_at: Date
   unlocked_at: Date | null
   expires_at: Date | null
+  grace_hours: number
   event_id: string
 }
 
@@ -712,7 +713,7 @@ export function loadPlayPage(
 ) {
   return tx.rows<PlayRow>(
     `select p.id, p.uuid, g.game_name, g.game_type, p.is_winner, p.prize_status, p.prize_snapshot, p.created_at, p.unlocked_at,
-            p.expires_at, p.event_id
+            p.expires_at, p.grace_hours, p.event_id
      from gamification_game_plays p join gamification_games g on g.id = p.game_id
      where p.user_id = $1 and (not $2 or p.is_winner) and p.bundle_play_id is null
        and ($3::timestamptz is null or (p.created_at, p.id) < ($3, $4::bigint))
