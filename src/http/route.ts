@@ -297,10 +297,15 @@ function versionsOf(request: Request): '*' | readonly number[] {
   })
 }
 
-/** A parameter that has not the shape of an id names nothing: 404, like an id of somebody else (abuse 71). */
+/**
+ * A parameter that has not the shape of an id names nothing: 404, like an id of somebody else (abuse 71). Nor does one
+ * with U+0000, which no stored text has.
+ */
 function paramsOf(each: Route, request: Request): unknown {
   if (each.params === undefined) return undefined
-  const result = each.params.safeParse({ ...request.params })
+  const given: Record<string, unknown> = { ...request.params }
+  if (Object.values(given).some((text) => String(text).includes('\u0000'))) refuse('not_found')
+  const result = each.params.safeParse(given)
   return result.success ? result.data : refuse('not_found')
 }
 

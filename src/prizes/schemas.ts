@@ -1,5 +1,6 @@
 /** Shapes that several doors of the wallet share. */
 import { z } from 'zod'
+import { isClaimOrder } from './fulfilment-rules.ts'
 
 export const TIME = 'YYYY-MM-DD HH:MM:SS, UTC'
 /** One reason as every answer about a prize shows it. */
@@ -20,6 +21,14 @@ export const play = z.strictObject({
     .meta({ example: '123' }),
 })
 
+/** What a claim is called is no order: staff ends a claim in its queue, and a rollback would not find it (P-28). */
 export const orderId = z
-  .union([z.int().min(0), z.string().min(1).max(128)])
+  .union([
+    z.int().min(0),
+    z
+      .string()
+      .min(1)
+      .max(128)
+      .refine((text) => !isClaimOrder(text), 'No order is called like a claim.'),
+  ])
   .meta({ description: 'The shop\'s own id. 456 and "456" are the same order.' })

@@ -18,6 +18,9 @@ describe('http: every route of the product', () => {
   })
   after(() => http.close())
 
+  let made: ReturnType<typeof casesOf> | undefined
+  const cases = () => (made ??= casesOf(http, wheel))
+
   const PLAYABLE: readonly string[] = ['player', 'operator', 'service', 'creator', 'auditor']
 
   it('P-53 is in the document with parameters, codes and examples that fit', async () => {
@@ -75,14 +78,14 @@ describe('http: every route of the product', () => {
   }
 
   it('S1-02 answers 404 to another tenant for every id, as for an id that never was, and changes nothing', async () => {
-    const cases = await casesOf(http, wheel)
+    const known = await cases()
     const file = await formOf({ bytes: 'a file' })
     /** Public by design: no tenant owns what they show, or they are not there for anybody yet. */
     const open =
       /^get \/api\/v1\/draws\/|^get (\/api\/v1)?\/share\/|^\w+ \/api\/v1\/(verify|fairness)\/|^\w+ \/api\/v1\/(tenants|customers)\//
     const before = await everythingOfAcme()
     for (const each of http.routes.filter((one) => one.params && !open.test(`${one.method} ${one.path}`))) {
-      const found = cases.find(([pattern]) => pattern.test(each.path))
+      const found = known.find(([pattern]) => pattern.test(each.path))
       assert.ok(found, `${each.path} has no case here: add one to things.ts`)
       const [, theirs, nobodys, body] = found
       const roles = each.roles === 'anyone' ? PLAYABLE : each.roles
@@ -135,6 +138,24 @@ describe('http: every route of the product', () => {
           assert.ok(!answer.text.includes(theirs), `${each.path}: ${answer.text}`)
       }
     }
+  })
+
+  it('S1-02 abuse 71: U+0000 in the path of any route names nothing', async () => {
+    const known = await cases()
+    const file = await formOf({ bytes: 'a file' })
+    for (const each of http.routes.filter((one) => one.params)) {
+      const roles = each.roles === 'anyone' ? PLAYABLE : each.roles
+      const body = known.find(([pattern]) => pattern.test(each.path))?.[3] ?? each.body?.meta()?.['example']
+      const path = each.path.replaceAll(/\{\w+\}/g, 'a%00b')
+      const answer = await http.ask(each.method.toUpperCase(), path, {
+        token: await http.token(roles as never),
+        headers: { 'if-match': '*', 'idempotency-key': 'nul', ...(each.upload && file.headers) },
+        ...(each.body && { json: body }),
+        ...(each.upload && { text: file.text }),
+      })
+      assert.equal(answer.status, 404, `${each.method} ${each.path}: ${answer.text}`)
+    }
+    assert.deepEqual(http.reports, [])
   })
 
   for (const bad of ['0', '-1', '9e99', '1;drop', '%00', '9007199254740993', '1.5', '0x1', '__proto__']) {

@@ -317,6 +317,22 @@ describe('redemption', function () {
       assert.equal((await shop.row(play_id))['prize_status'], 'applied')
     })
 
+    it('P-28 an order cannot be called like a claim, which no rollback would find', async () => {
+      const play_id = await shop.open('kim', POINTS)
+      for (const answer of [
+        await shop.apply(play_id, { ...ORDER, order_id: 'claim:5' }),
+        await hold(play_id, 'claim:5'),
+        await rollback(play_id, 'claim:5'),
+      ])
+        assert.deepEqual(
+          [answer.status, answer.body.errors[0].pointer],
+          [400, '/order_id'],
+          JSON.stringify(answer.body),
+        )
+      await use(play_id, 'reclaim:5')
+      assert.equal(outcome(await rollback(play_id, 'reclaim:5')), 'ok')
+    })
+
     it('P-28 credit that was spent meanwhile is not made a debt: refused, with what is missing', async () => {
       const play_id = await shop.open('kim', CREDIT)
       await use(play_id, 'kim-1')
