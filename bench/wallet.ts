@@ -14,6 +14,7 @@ import { applyPrize, makeApplyBatch } from '../src/prizes/redemption.ts'
 import { applyPlays, insertApplications } from '../src/prizes/redemption-store.ts'
 import { loadPrizePages, sayMove } from '../src/prizes/store.ts'
 import { makePrizeLists, readMyPrizes } from '../src/prizes/wallet.ts'
+import { type FunctionApplications, makeFunctionApplications } from './baselines/apply-function.ts'
 import { type Stage, startStage } from './stage.ts'
 
 export type Table = { name: string; rows: Record<string, string | number>[] }
@@ -31,18 +32,20 @@ const GRANTED_AT_ONCE = 500
 /** What a round of applications takes at most; a way that is quicker ends its round sooner. */
 const PRIZES_PER_ROUND = 2_500
 /** What all ways together take in one turn; the others are slower by far. */
-const PRIZES_PER_TURN = 3_600
+const PRIZES_PER_TURN = 5_000
 const BUYERS = 1_000
 const ORDER = { order_amount: '75.50' }
+const ORDER_MINOR = 7_550
 
 /** Runs the measurement, about a minute, and returns its table. Throws when the audit finds anything. */
 export async function run({ quick = false }: { quick?: boolean } = {}): Promise<Table> {
   const levels = quick ? LEVELS.slice(0, 1) : LEVELS
   const stage = await startStage(levels.at(-1)!)
+  const calls = await makeFunctionApplications(stage.app, stage.url)
   try {
     const prizes = await makePrizes(stage)
     const lists = listWays(stage)
-    const applications = await applyWays(stage, prizes, quick)
+    const applications = await applyWays(stage, prizes, calls, quick)
     await stage.database.query('analyze')
     const rows: Table['rows'] = []
     for (const waiting of levels) {
@@ -55,6 +58,7 @@ export async function run({ quick = false }: { quick?: boolean } = {}): Promise<
       rows,
     }
   } finally {
+    await calls.end()
     await stage.close()
   }
 }
@@ -144,7 +148,12 @@ function listWays(stage: Stage): Way[] {
 const readRows = (tx: Tx) =>
   loadPrizePages(tx, [{ user_id: tx.actor.userId, status: null, limit: PER_PAGE, offset: 0 }])
 
-async function applyWays(stage: Stage, prizes: Prizes, quick: boolean): Promise<Way[]> {
+async function applyWays(
+  stage: Stage,
+  prizes: Prizes,
+  calls: FunctionApplications,
+  quick: boolean,
+): Promise<Way[]> {
   const { app } = stage
   const { service } = prizes
   const turns = quick ? 1 : LEVELS.length * (ROUND_COUNT + 1)
@@ -190,6 +199,10 @@ async function applyWays(stage: Stage, prizes: Prizes, quick: boolean): Promise<
         const asked = { ...next(), details }
         return app.run(service, applyPlainly, asked)
       },
+    },
+    {
+      name: 'apply, one function each',
+      ask: () => calls.apply(service, { ...next(), order_minor: ORDER_MINOR }),
     },
   ]
 }
