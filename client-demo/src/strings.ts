@@ -129,6 +129,7 @@ const en = {
 
   'wallet.title': 'My prizes',
   'wallet.win_more': 'Win more',
+  'wallet.claims': 'Rewards to claim',
   'wallet.nobody_title': 'No player here yet',
   'wallet.nobody':
     'Your prizes belong to the guest of a tab. Spin a wheel in this tab, then come back: what you win is here at once.',
@@ -550,6 +551,7 @@ const en = {
   'claim.forfeited_says': 'It was given up or not claimed in time; the next in line has the place.',
   'claim.info': 'For the creator: where it goes, or who comes for it',
   'claim.info_hint': 'Only the creator reads it, and staff if there is a complaint. It may stay empty.',
+  'claim.info_mine': 'What you wrote to the creator',
   'claim.info_given': 'What the winner wrote',
   'claim.claim': 'Claim the reward',
   'claim.came': 'The reward came',

@@ -191,12 +191,12 @@ function WinnersClaim(parts: ClaimParts) {
       <div class="claim-columns">
         <div class="claim-column">
           <NextStep {...parts} />
-          <ComplaintCard {...parts} />
-          <ClaimHistory claim={claim} tenant={tenant} />
+          <Pictures {...parts} />
         </div>
         <div class="claim-column">
           <Thread {...parts} />
-          <Pictures {...parts} />
+          <ComplaintCard {...parts} />
+          <ClaimHistory claim={claim} tenant={tenant} />
         </div>
       </div>
     </>
@@ -276,7 +276,7 @@ function Pending(parts: ClaimParts) {
     <>
       {claim.claim_info !== null && (
         <dl class="facts">
-          <dt>{say('claim.info_given')}</dt>
+          <dt>{say('claim.info_mine')}</dt>
           <dd class="quote">{claim.claim_info}</dd>
         </dl>
       )}

@@ -176,11 +176,11 @@ export function DeskClaim({ bearer, tenant, news, tell, id, onBack, children }: 
             </dl>
           </section>
           <Complained {...parts}>{children}</Complained>
-          <ClaimHistory claim={claim} tenant={tenant} />
+          <Pictures {...parts} />
         </div>
         <div class="claim-column">
           <Thread {...parts} />
-          <Pictures {...parts} />
+          <ClaimHistory claim={claim} tenant={tenant} />
         </div>
       </div>
     </>
