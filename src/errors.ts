@@ -104,7 +104,7 @@ export const ERRORS = {
   thread_full: { status: 409, title: 'No more messages on this claim.' },
   claim_window_open: { status: 409, title: 'A complaint is possible once the claim window is over.' },
   complaint_open: { status: 409, title: 'A complaint about this claim is open already.' },
-  complaints_used_up: { status: 409, title: 'No more complaints about this claim.' },
+  complaints_full: { status: 409, title: 'No more complaints about this claim.' },
   complaint_not_open: { status: 409, title: 'The complaint is in a state that does not take that.' },
   creator_blocked: { status: 403, title: 'This creator may not create games for a while.' },
   appeal_refused: { status: 409, title: 'There is no block that takes this appeal or decision.' },

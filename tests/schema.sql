@@ -253,6 +253,7 @@ table creator_blocks (row-level security, forced)
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, id)
   CREATE INDEX creator_blocks_by_time ON public.creator_blocks USING btree (tenant_id, created_at DESC, id DESC)
+  CREATE INDEX creator_blocks_of_party ON public.creator_blocks USING btree (tenant_id, party_kind, party_id, created_at DESC)
   CREATE UNIQUE INDEX creator_blocks_one_stands ON public.creator_blocks USING btree (tenant_id, party_kind, party_id) WHERE (ended_at IS NULL)
   CREATE TRIGGER creator_blocks_are_kept BEFORE DELETE OR UPDATE ON public.creator_blocks FOR EACH ROW EXECUTE FUNCTION keep_creator_block()
   policy auditor_reads for select to livedraw_auditor using (true)
@@ -921,6 +922,7 @@ table games (row-level security, forced)
   row_version integer not null default 1
   created_at timestamp with time zone not null
   updated_at timestamp with time zone not null
+  creator_name character varying(64)
   CHECK (((((mode)::text = 'draw'::text) = (guess_min IS NULL)) AND (((mode)::text = 'draw'::text) = (guess_max IS NULL))))
   CHECK (((((status)::text = 'draft'::text) = (draw_id IS NULL)) AND (((status)::text = 'draft'::text) = (hash_value IS NULL))))
   CHECK ((((guess_policy)::text = 'n_per_user'::text) OR (guesses_per_user = 1)))
@@ -947,6 +949,7 @@ table games (row-level security, forced)
   UNIQUE (tenant_id, id)
   CREATE INDEX games_listed ON public.games USING btree (tenant_id, status, closes_at) WHERE is_active
   CREATE INDEX games_of_creator ON public.games USING btree (tenant_id, creator_id, created_at DESC, id DESC)
+  CREATE INDEX games_of_creator_name ON public.games USING btree (tenant_id, creator_name) WHERE (creator_name IS NOT NULL)
   CREATE UNIQUE INDEX games_one_per_reel ON public.games USING btree (tenant_id, reel_id) WHERE ((reel_id IS NOT NULL) AND is_active AND ((status)::text <> ALL ((ARRAY['draft'::character varying, 'settled'::character varying, 'cancelled'::character varying])::text[])))
   CREATE TRIGGER games_are_kept BEFORE DELETE OR UPDATE ON public.games FOR EACH ROW EXECUTE FUNCTION keep_game()
   policy auditor_reads for select to livedraw_auditor using (true)

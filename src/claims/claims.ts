@@ -7,7 +7,14 @@ import { decodeCursor, encodeCursor } from '../http/resource-store.ts'
 import { grantPrizes } from '../prizes/grant.ts'
 import { makeCode, pictureOf, readCode } from './codes.ts'
 import { closeAsFulfilled } from './complaint-store.ts'
-import { type ClaimReason, type ClaimStatus, type Side, whyNotClaim, whyNotComplete } from './rules.ts'
+import {
+  type ClaimReason,
+  type ClaimStatus,
+  OUTCOME_SAYS,
+  type Side,
+  whyNotClaim,
+  whyNotComplete,
+} from './rules.ts'
 import { handsOver, sideOf, tellSides } from './sides.ts'
 import {
   type ClaimRow,
@@ -99,7 +106,7 @@ export async function complete(
     new_values: { status: 'completed', reason, game_id: row.game_id, place: row.place, play_id },
   })
   // Handed over while staff was still looking: nothing is left to decide.
-  if (reason !== 'decided') await closeComplaint(tx, row.id)
+  if (reason !== 'decided') await closeComplaint(tx, row)
   const note = { kind: 'claim_completed', message: `The reward of “${row.title}” was handed over.` }
   await tellSides(tx, row, [
     { side: 'winner', ...note },
@@ -107,8 +114,8 @@ export async function complete(
   ])
 }
 
-async function closeComplaint(tx: Tx, claim_id: string): Promise<void> {
-  const complaint_id = await closeAsFulfilled(tx, claim_id)
+async function closeComplaint(tx: Tx, row: ClaimRow): Promise<void> {
+  const complaint_id = await closeAsFulfilled(tx, row.id)
   if (complaint_id === undefined) return
   tx.audit({
     action: 'complaint.resolved',
@@ -116,6 +123,15 @@ async function closeComplaint(tx: Tx, claim_id: string): Promise<void> {
     entity_id: complaint_id,
     new_values: { status: 'resolved', outcome: 'fulfilled', why: 'handed over meanwhile' },
   })
+  const note = {
+    kind: 'complaint_resolved',
+    message: `The complaint about “${row.title}” is over: ${OUTCOME_SAYS.fulfilled}`,
+    data: { complaint_id, outcome: 'fulfilled' },
+  }
+  await tellSides(tx, row, [
+    { side: 'winner', ...note },
+    { side: 'creator', ...note },
+  ])
 }
 
 async function giveItem(tx: Tx, row: ClaimRow): Promise<number | null> {

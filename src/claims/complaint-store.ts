@@ -30,6 +30,11 @@ export function loadComplaint(tx: Tx, id: string) {
   return tx.one<ComplaintRow>(`select ${COLUMNS} from complaints where id = $1`, [id])
 }
 
+/** The same with its row locked. */
+export function loadComplaintForUpdate(tx: Tx, id: string) {
+  return tx.one<ComplaintRow>(`select ${COLUMNS} from complaints where id = $1 for no key update`, [id])
+}
+
 export function loadNewestComplaint(tx: Tx, claim_id: string) {
   return tx.one<ComplaintRow>(
     `select ${COLUMNS} from complaints where claim_id = $1 order by created_at desc, id desc limit 1`,
@@ -79,31 +84,33 @@ export function answerComplaint(tx: Tx, id: string, answer: string) {
   )
 }
 
-/** Says that staff has looked at it. Undefined when it is not pending, or at another version. */
-export function reviewComplaint(tx: Tx, { id, row_version }: Pick<ComplaintRow, 'id' | 'row_version'>) {
-  return tx.one<ComplaintRow>(
+/** Says that staff has looked at it. The caller holds its lock and has seen that it is pending. */
+export async function reviewComplaint(tx: Tx, id: string): Promise<ComplaintRow> {
+  const row = await tx.one<ComplaintRow>(
     `update complaints
-     set complaint_status = 'reviewed', reviewed_by = $3, reviewed_at = $4, row_version = row_version + 1, updated_at = $4
-     where id = $1 and row_version = $2 and complaint_status = 'pending' returning ${COLUMNS}`,
-    [id, row_version, tx.actor.userId, tx.now],
+     set complaint_status = 'reviewed', reviewed_by = $2, reviewed_at = $3, row_version = row_version + 1, updated_at = $3
+     where id = $1 returning ${COLUMNS}`,
+    [id, tx.actor.userId, tx.now],
   )
+  return row!
 }
 
-/** Decides it. Undefined when it is not reviewed, or at another version. */
-export function resolveComplaint(
+/** Decides it. The caller holds its lock and has seen that it is reviewed. A failure counts from when it first did. */
+export async function resolveComplaint(
   tx: Tx,
-  { id, row_version }: Pick<ComplaintRow, 'id' | 'row_version'>,
+  id: string,
   outcome: Outcome,
   note: string | null,
-) {
-  return tx.one<ComplaintRow>(
+): Promise<ComplaintRow> {
+  const row = await tx.one<ComplaintRow>(
     `update complaints
-     set complaint_status = 'resolved', outcome = $3, decision_note = $4, resolved_by = $5, resolved_at = $6,
-         failed_at = coalesce(failed_at, case when $3 = 'unfulfilled' then $6::timestamptz end),
-         row_version = row_version + 1, updated_at = $6
-     where id = $1 and row_version = $2 and complaint_status = 'reviewed' returning ${COLUMNS}`,
-    [id, row_version, outcome, note, tx.actor.userId, tx.now],
+     set complaint_status = 'resolved', outcome = $2::text, decision_note = $3, resolved_by = $4, resolved_at = $5,
+         failed_at = coalesce(failed_at, case when $2::text = 'unfulfilled' then $5::timestamptz end),
+         row_version = row_version + 1, updated_at = $5
+     where id = $1 returning ${COLUMNS}`,
+    [id, outcome, note, tx.actor.userId, tx.now],
   )
+  return row!
 }
 
 /** Notes silence past the time of an answer, once. */

@@ -4,7 +4,7 @@
  */
 import type { Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
-import { playerNames } from '../games/players.ts'
+import { creatorName } from '../games/players.ts'
 import { newId } from '../ids.ts'
 import { notify } from '../insight/inbox.ts'
 import { type ClaimReason, hoursAfter } from './rules.ts'
@@ -35,7 +35,7 @@ export async function offerPlaces(
 ): Promise<void> {
   if (winners.length === 0) return
   const window_ends_at = hoursAfter(tx.now, game.claim_window_hours)
-  const creator_name = game.company_id ?? (await playerNames(tx))(game.creator_id)
+  const creator_name = await creatorName(tx, game)
   const claims = winners.map(({ place, user_id }) => ({
     id: newId(),
     game_id: game.id,

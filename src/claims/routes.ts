@@ -5,13 +5,15 @@ import { exampleOf, LIST_QUERY, listOf } from '../http/resource.ts'
 import { type Route, route } from '../http/route.ts'
 import { claimReward, confirmClaim, listClaims, readClaim, readCodePicture, scanCode } from './claims.ts'
 import { CODE_LENGTH_MAX } from './codes.ts'
+import { complaintRoutes } from './complaint-routes.ts'
+import { creatorRoutes } from './creator-routes.ts'
 import { claimPartRoutes } from './part-routes.ts'
 import { CLAIM_STATUSES } from './rules.ts'
 import { claimBriefShape, claimParams, claimShape, exampleId, prose, TAGS } from './schemas.ts'
 
-/** `/claims…`, with what stands in files beside this one. */
+/** `/claims…`, and what follows from them: complaints, and the record of creators. */
 export function claimRoutes({ app }: { app: Pick<App, 'run'> }): Route[] {
-  return [...handingOverRoutes(), ...claimPartRoutes(app)]
+  return [...handingOverRoutes(), ...claimPartRoutes(app), ...complaintRoutes(), ...creatorRoutes()]
 }
 
 function handingOverRoutes(): Route[] {

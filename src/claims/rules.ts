@@ -77,9 +77,16 @@ export function whyNotAdd(claim: ClaimFacts, what: 'proof' | 'message'): WhyNot 
     : { code: 'claim_not_open', detail: stateOf(claim) }
 }
 
-/** Why a winner cannot complain: complaint_open, claim_not_open, claim_window_open (with the instant it becomes possible). */
-export function whyNotComplain(claim: ClaimFacts, now: Date): WhyNot | null {
-  if (claim.claim_status === 'disputed') return { code: 'complaint_open', detail: {} }
+/**
+ * Why a winner cannot complain: complaint_open, claim_not_open (also once it was decided that nothing came),
+ * claim_window_open (with the instant it becomes possible), claim_window_over, complaints_full.
+ */
+export function whyNotComplain(
+  claim: ClaimFacts,
+  complaints: { count: number; is_open: boolean },
+  now: Date,
+): WhyNot | null {
+  if (complaints.is_open) return { code: 'complaint_open', detail: {} }
   if (claim.claim_status !== 'pending' && claim.claim_status !== 'offered')
     return { code: 'claim_not_open', detail: stateOf(claim) }
   if (now < claim.window_ends_at)
@@ -91,7 +98,10 @@ export function whyNotComplain(claim: ClaimFacts, now: Date): WhyNot | null {
       },
     }
   // Not claimed in time: nothing was owed any more.
-  return claim.claim_status === 'pending' ? null : { code: 'claim_window_over', detail: stateOf(claim) }
+  if (claim.claim_status === 'offered') return { code: 'claim_window_over', detail: stateOf(claim) }
+  return complaints.count < COMPLAINTS_PER_CLAIM
+    ? null
+    : { code: 'complaints_full', detail: { facts: { most: COMPLAINTS_PER_CLAIM } } }
 }
 
 export const COMPLAINT_STATUSES = ['pending', 'reviewed', 'resolved'] as const
@@ -140,9 +150,20 @@ const DAY_MS = 24 * HOUR_MS
 export const hoursAfter = (at: Date, hours: number): Date => new Date(at.getTime() + hours * HOUR_MS)
 export const daysAfter = (at: Date, days: number): Date => new Date(at.getTime() + days * DAY_MS)
 
-/** Until when a creator is stopped, or null. Failures before the last block were paid for with it. */
+/** Until when a creator is stopped, or null. */
 export function blockedUntil(settings: ClaimSettings, failure_count: number, now: Date): Date | null {
   return failure_count >= settings.failures_max ? daysAfter(now, settings.block_days) : null
+}
+
+/** From when on failures count: those before the last block do not. */
+export function failuresCountFrom(settings: ClaimSettings, last_block_at: Date | null, now: Date): Date {
+  const from = daysAfter(now, -settings.failure_days)
+  return last_block_at !== null && last_block_at > from ? last_block_at : from
+}
+
+/** Whether a block stops its creator now: by its date, whatever its row says. */
+export function isHolding(block: { blocked_until: Date; ended_at: Date | null }, now: Date): boolean {
+  return block.ended_at === null && now < block.blocked_until
 }
 
 /** Share of the claims that ended which were fulfilled, in basis points rounded down; null without any. */

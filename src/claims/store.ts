@@ -41,6 +41,10 @@ export function loadClaim(tx: Tx, id: string) {
   return tx.one<ClaimRow>(`select ${COLUMNS} from ${CLAIMS} where c.id = $1`, [id], 'claim')
 }
 
+export function loadClaims(tx: Tx, ids: readonly string[]) {
+  return tx.rows<ClaimRow>(`select ${COLUMNS} from ${CLAIMS} where c.id = any($1::uuid[])`, [ids])
+}
+
 /** The same with its row locked. */
 export function loadClaimForUpdate(tx: Tx, id: string) {
   return tx.one<ClaimRow>(

@@ -28,6 +28,14 @@ export async function playerNames(tx: Tx): Promise<PlayerNames> {
   return made
 }
 
+/** How the public calls who hands the reward of a game over: a person by pseudonym, a company by its id. */
+export async function creatorName(
+  tx: Tx,
+  { creator_id, company_id }: { creator_id: string; company_id: string | null },
+): Promise<string> {
+  return company_id ?? (await playerNames(tx))(creator_id)
+}
+
 const NAMES_KEPT = 20_000
 
 /** A spin shows its player each time, and an HMAC costs as much as the outcome. */

@@ -152,6 +152,8 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
     { draw_id: NEVER, place: '1' },
   ] as const
 
+  const { complaint, block_id } = await aBlockedCreator(http)
+
   const span = { from: '2030-01-01T00:00:00Z', to: '2031-01-01T00:00:00Z' }
   const draw_id = { draw_id: draw.draw_id }
   const noDraw = { draw_id: NEVER }
@@ -201,7 +203,13 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
     [/^\/api\/v1\/companies\//, { id: company.id, user_id: 'carla' }, { ...ID, user_id: 'carla' }, {}],
     [/\/claims\/\{id\}\/proofs\//, { id: claim.claim_id, proof_id: NEVER }, { ...ID, proof_id: NEVER }],
     [/\/claims\/\{id\}\/messages/, { id: claim.claim_id }, ID, { message: 'x' }],
+    [/\/claims\/\{id\}\/complaints/, { id: claim.claim_id }, ID, { message: 'x' }],
     [/^\/api\/v1\/claims\//, { id: claim.claim_id }, ID],
+    [/\/complaints\/\{id\}\/answer/, { id: complaint.complaint_id }, ID, { answer: 'x' }],
+    [/\/complaints\/\{id\}/, { id: complaint.complaint_id }, ID, { status: 'reviewed' }],
+    [/\/creators\/\{name\}/, { name: complaint.creator }, { name: 'player-nobody' }],
+    [/\/creator-blocks\/\{id\}\/appeal/, { id: block_id }, ID, { appeal: 'x' }],
+    [/\/creator-blocks\/\{id\}\/decision/, { id: block_id }, ID, { decision: 'lifted' }],
     [/^\/api\/v1\/reels\//, { reel_id: 'r-1' }, { reel_id: 'r-2' }],
     [/^\/api\/v1\/draws\/\{draw_id\}\/forfeit/, draw_id, noDraw, { place: 1, reason: 'x' }],
     [/\/redraws\/decision/, draw_id, noDraw, { approve: true }],
@@ -243,6 +251,30 @@ export async function aClaim(http: Product, wish: Record<string, unknown> = {}) 
     await http.draws.advanceDue(http.tenant.id)
   }
   return post(winner, 'claims', { game_id: id })
+}
+
+/** A complaint of `winner` that was decided against `carla`, who may create no games for it. */
+async function aBlockedCreator(http: Product): Promise<{ complaint: any; block_id: string }> {
+  const operator = await http.token('operator')
+  const ask = async (method: string, path: string, asked: Asked) => {
+    const answer = await http.ask(method, `/api/v1/${path}`, asked)
+    assert.ok(answer.status < 300, `${method} ${path}: ${answer.text}`)
+    return answer.body
+  }
+  const { claim_id } = await aClaim(http, { claim_window_hours: 1 })
+  http.clock.advance(3_600_000)
+  const complaint = await ask('POST', `claims/${claim_id}/complaints`, {
+    token: await http.token('player', { sub: 'winner' }),
+    json: { message: 'Nothing came.' },
+  })
+  const any = { token: operator, headers: { 'if-match': '*' } }
+  const settings = { answer_hours: 72, failures_max: 1, failure_days: 30, block_days: 30 }
+  await ask('PUT', 'claim-settings', { ...any, json: settings })
+  const path = `complaints/${complaint.complaint_id}`
+  await ask('PATCH', path, { ...any, json: { status: 'reviewed' } })
+  await ask('PATCH', path, { ...any, json: { status: 'resolved', outcome: 'unfulfilled' } })
+  const { data } = await ask('GET', 'creator-blocks', { token: operator })
+  return { complaint, block_id: data[0].block_id }
 }
 
 /** A file as a browser sends it. */

@@ -1,4 +1,5 @@
 /** A guess game as its creator publishes it and as everybody sees it. */
+import { guardCreator } from '../../claims/accountability.ts'
 import type { Tx } from '../../db/tx.ts'
 import { cancelDraws, createDraw } from '../../draws/draws.ts'
 import type { DrawGames } from '../../draws/game.ts'
@@ -7,7 +8,7 @@ import { loadDraw } from '../../draws/store.ts'
 import { refuse } from '../../errors.ts'
 import type { RoundEntropy } from '../../proofs/round-entropy.ts'
 import { LOBBY } from '../lobby.ts'
-import { playerNames } from '../players.ts'
+import { creatorName, playerNames } from '../players.ts'
 import { GIVEAWAY_GAME, GUESS_GAME } from './game.ts'
 import {
   configOf,
@@ -47,7 +48,8 @@ async function ownGame(tx: Tx, game_id: string): Promise<GameRow> {
 
 /**
  * Publishes a draft: terms and entropy are committed to, and nothing of them changes from here on.
- * Refuses game_not_found, game_published, invalid_input (every fault at once), reel_in_use, entropy_unavailable.
+ * Refuses game_not_found, game_published, creator_blocked, invalid_input (every fault at once), reel_in_use,
+ * entropy_unavailable.
  */
 export async function publishGame(
   tx: Tx,
@@ -55,11 +57,15 @@ export async function publishGame(
 ): Promise<{ draw_id: string }> {
   const game = await ownGame(tx, game_id)
   if (game.status !== 'draft') refuse('game_published')
+  await guardCreator(tx, game)
   const opens_at = game.opens_at !== null && game.opens_at > tx.now ? game.opens_at : tx.now
   const errors = faultsOf({ ...game, opens_at })
   if (errors.length > 0) refuse('invalid_input', { errors })
 
-  await updateGame(tx, game.id, { wallet_game_id: await insertWalletGame(tx, game) })
+  await updateGame(tx, game.id, {
+    wallet_game_id: await insertWalletGame(tx, game),
+    creator_name: await creatorName(tx, game),
+  })
   const record = game.mode === 'draw' ? GIVEAWAY_GAME : GUESS_GAME
   try {
     const draw = await createDraw(

@@ -1,5 +1,6 @@
 /** `/api/v1/games`: what a creator writes. A draft may change; what was published keeps its promise. */
 import { z } from 'zod'
+import { guardCreator } from '../../claims/accountability.ts'
 import type { Role } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
 import { type MadeResource, resource } from '../../http/resource.ts'
@@ -148,7 +149,7 @@ export function gameResource(): MadeResource {
     create: gameCreate,
     update: gameUpdate,
     shape,
-    refusals: ['game_published', 'reel_in_use', 'forbidden'],
+    refusals: ['game_published', 'reel_in_use', 'forbidden', 'creator_blocked'],
     async beforeWrite(tx, input, existing) {
       if (existing !== undefined) {
         if (!(await mayChange(tx, existing as never))) refuse('not_found')
@@ -160,6 +161,8 @@ export function gameResource(): MadeResource {
       ) {
         refuse('forbidden', { detail: 'Only a member of a company acts for it.' })
       }
+      if (existing === undefined)
+        await guardCreator(tx, { creator_id: tx.actor.userId, company_id: input.company_id })
       const errors = faultsOf({ ...existing, ...input })
       if (errors.length > 0) refuse('invalid_input', { errors })
       return existing === undefined ? { ...input, creator_id: tx.actor.userId } : input

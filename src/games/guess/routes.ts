@@ -200,7 +200,14 @@ export function guessRoutes({ app, draws, guess }: GuessRouteDeps): Route[] {
       roles: ['creator', 'operator'],
       params,
       answer: gameShape,
-      refusals: ['game_not_found', 'game_published', 'reel_in_use', 'entropy_unavailable', 'fairness_locked'],
+      refusals: [
+        'game_not_found',
+        'game_published',
+        'creator_blocked',
+        'reel_in_use',
+        'entropy_unavailable',
+        'fairness_locked',
+      ],
       run: ({ params: { id }, actor }) => guess.publish(actor, id),
     }),
     route({

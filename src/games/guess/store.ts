@@ -42,6 +42,7 @@ export type GameRow = {
   submission_count: number
   participant_count: number
   wallet_game_id: number | null
+  creator_name: string | null
   published_at: Date | null
   created_at: Date
   updated_at: Date
@@ -51,7 +52,7 @@ export type GameRow = {
 const COLUMNS = `id, creator_id, company_id, title, description, image_url, link_url, mode, rule, guess_min, guess_max, guess_policy,
   guesses_per_user, number_of_winners, number_of_alternates, reward_type, reward_text, prize_id, reel_id, is_public, opens_at,
   closes_at, claim_window_hours, status, draw_id, hash_value, submission_count, participant_count, wallet_game_id,
-  published_at, created_at, updated_at, row_version`
+  creator_name, published_at, created_at, updated_at, row_version`
 
 /** A game that was not deleted. */
 export function loadGame(tx: Tx, id: string) {
@@ -108,7 +109,15 @@ export function loadGameOfReel(tx: Tx, reel_id: string) {
   )
 }
 
-const CHANGEABLE = ['status', 'draw_id', 'hash_value', 'published_at', 'opens_at', 'wallet_game_id'] as const
+const CHANGEABLE = [
+  'status',
+  'draw_id',
+  'hash_value',
+  'published_at',
+  'opens_at',
+  'wallet_game_id',
+  'creator_name',
+] as const
 
 /** Changes what is named. The caller holds the row's lock. */
 export async function updateGame(
