@@ -36,13 +36,17 @@ export function readCode(tx: Tx, token: string): { code_id: string; claim_id: st
   return { code_id: read.data.id, claim_id: read.data.claim }
 }
 
-/** The picture of a code, as the text of an SVG document. */
+/**
+ * The picture of a code, as the text of an SVG document. Its description is what the picture says, for whoever cannot
+ * scan it; a code has no character that XML would read as its own.
+ */
 export function pictureOf(token: string): string {
-  return toSvgSource(generate(token), {
+  const picture = toSvgSource(generate(token), {
     xmlDeclaration: true,
     on: 'black',
     off: 'white',
     width: 400,
     height: 400,
   })
+  return picture.replace(/<svg[^>]*>/, (opening) => `${opening}<desc>${token}</desc>`)
 }

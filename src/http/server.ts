@@ -80,6 +80,7 @@ export function makeHttp(deps: HttpDeps): (app: Application) => void {
     express.disable('etag')
     express.set('query parser', 'simple')
     express.use(withRequestId, observe(log, metrics, state), secured)
+    if (deps.has_test_clock) express.use(withDateOf(app))
     express.use(pageRoutes(deps.pagesDir), docsRoutes(), makeRouter(routes, doors), pageFiles(deps.pagesDir))
     express.use(() => refuse('not_found'))
     express.use(problemHandler(report))
@@ -121,6 +122,14 @@ const withRequestId: RequestHandler = (request, response, next) => {
   response.setHeader('X-Request-Id', id)
   next()
 }
+
+/** A clock that was moved is the clock of the whole server: pages read the time of day from this header. */
+const withDateOf =
+  ({ clock }: Pick<App, 'clock'>): RequestHandler =>
+  (_request, response, next) => {
+    response.setHeader('Date', clock.now().toUTCString())
+    next()
+  }
 
 /** One line and one measurement per request. The path goes without its query, which may hold a token. */
 function observe(log: Logger, metrics: Metrics, state: ServerState): RequestHandler {

@@ -22,6 +22,8 @@ export type TestServer = {
   url: string
   /** Asks the HTTP API as an operator of the demo tenant. Throws what is not 2xx. */
   operate<T>(path: string, body?: unknown): Promise<T>
+  /** A bearer token of the demo tenant. */
+  token(sub: string, roles: string): string
 }
 
 type Started = { server: TestServer; browser: Browser; stop(): Promise<void> }
@@ -51,6 +53,7 @@ async function start(): Promise<Started | string> {
     DEMO: '1',
     HOST: '127.0.0.1',
     PORT: String(await freePort()),
+    TEST_CLOCK: '1',
   }
   const child = spawn(process.execPath, ['src/main.ts'], {
     cwd: ROOT,
@@ -58,9 +61,13 @@ async function start(): Promise<Started | string> {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const url = await readyUrl(child)
-  const token = operatorToken(env)
+  const token = makeToken(env, 'browser-tests', 'operator,service')
   return {
-    server: { url, operate: (path, body) => operate(url, token, path, body) },
+    server: {
+      url,
+      operate: (path, body) => operate(url, token, path, body),
+      token: (sub, roles) => makeToken(env, sub, roles),
+    },
     browser,
     async stop() {
       await browser.close()
@@ -124,16 +131,8 @@ function jsonOf(line: string): { event?: string; url?: string } {
   }
 }
 
-function operatorToken(env: NodeJS.ProcessEnv): string {
-  const args = [
-    'src/commands/token.ts',
-    '--tenant',
-    'demo',
-    '--sub',
-    'browser-tests',
-    '--role',
-    'operator,service',
-  ]
+function makeToken(env: NodeJS.ProcessEnv, sub: string, roles: string): string {
+  const args = ['src/commands/token.ts', '--tenant', 'demo', '--sub', sub, '--role', roles]
   const { stdout, stderr, status } = spawnSync(process.execPath, args, { cwd: ROOT, env, encoding: 'utf8' })
   if (status !== 0) throw new Error(`no token: ${stderr}`)
   return stdout.trim()

@@ -1,7 +1,9 @@
 /** A guess game to play: its promise, the form, my guesses, the winners. On its own page and in the reel's dialog. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { claimAddress, readClaims } from '../shared/claims-api.ts'
 import { drawAddress, type GameView, type MyGuess, verifyDrawAddress } from '../shared/guess-api.ts'
 import { type GuessView, type ShownWinner, type Step, useStep } from '../shared/guess-room.ts'
+import { useLoaded } from '../shared/loading.ts'
 import { whyText } from '../shared/refusal.ts'
 import { useStore } from '../shared/store.ts'
 import { CopyButton, Countdown } from '../shared/ui.tsx'
@@ -31,7 +33,12 @@ export function GuessPanel({ game, state, tenant }: Parts) {
     <>
       <GuessHead view={view} step={step} />
       {has_closed && (
-        <Result view={view} step={step} game={state.game} won={won} mine={state.mine} tenant={tenant} />
+        <Result
+          {...{ view, step, won, tenant }}
+          game={state.game}
+          mine={state.mine}
+          token={state.token ?? undefined}
+        />
       )}
       {state.game !== null && <Reward game={state.game} />}
       {view.phase === 'open' && <GuessForm game={game} state={state} view={view} />}
@@ -155,9 +162,10 @@ type ResultParts = {
   won: ShownWinner | null
   mine: MyGuess[]
   tenant: string
+  token: string | undefined
 }
 
-function Result({ view, step, game, won, mine, tenant }: ResultParts) {
+function Result({ view, step, game, won, mine, tenant, token }: ResultParts) {
   if (view.phase === 'cancelled')
     return <p class="why">{sayOr(`guess.cancel.${view.cancel_reason}`, say('guess.cancelled'))}</p>
   return (
@@ -167,7 +175,9 @@ function Result({ view, step, game, won, mine, tenant }: ResultParts) {
           <p class="outcome-title">{say('guess.won.title')}</p>
           <p class="outcome-text">{say('guess.won.place', { n: won.place })}</p>
           <p class="outcome-meta">{game?.reward.text}</p>
-          {step.is_over && game?.reward.is_claimed === true && <p class="fine">{say('guess.won.claimed')}</p>}
+          {step.is_over && game?.reward.is_claimed === true && (
+            <ClaimDoors game_id={game.game_id} token={token} tenant={tenant} />
+          )}
           {step.is_over && game?.reward.is_claimed === false && (
             <a class="chip chip-good" href={tenant === 'demo' ? '/wallet' : `/wallet?tenant=${tenant}`}>
               {say('result.wallet')}
@@ -194,6 +204,38 @@ function Result({ view, step, game, won, mine, tenant }: ResultParts) {
         )}
       </p>
     </section>
+  )
+}
+
+/** To the claim of what was won, and to the thread with the creator. Only winners have a claim (S0-22). */
+function ClaimDoors({
+  game_id,
+  token,
+  tenant,
+}: {
+  game_id: string
+  token: string | undefined
+  tenant: string
+}) {
+  const { value } = useLoaded(
+    async () => (token === undefined ? [] : (await readClaims(token, { side: 'winner', game_id })).data),
+    [game_id, token],
+  )
+  const [claim] = value ?? []
+  if (claim === undefined) return null
+  const address = claimAddress(tenant, claim.claim_id)
+  return (
+    <>
+      <p class="fine">{say('guess.won.claimed')}</p>
+      <p class="won-doors">
+        <a class="button button-primary" href={address}>
+          {say('guess.won.claim')}
+        </a>
+        <a class="chip" href={`${address}#messages`}>
+          {say('guess.won.message')}
+        </a>
+      </p>
+    </>
   )
 }
 

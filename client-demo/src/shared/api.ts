@@ -13,20 +13,28 @@ type Ask = {
   token?: string | undefined
   body?: unknown
   key?: string
+  /** The ETag of what is changed. */
+  if_match?: string
   /** The request outlives the page; nobody waits for its answer. */
   keepalive?: boolean
 }
 
 /** Sends a request and returns the parsed body. Throws ServerRefusal: the server's code, or `network`, `timeout`. */
-export async function ask<T>(
-  method: 'GET' | 'POST',
+export async function ask<T>(method: 'GET' | 'POST', path: string, given: Ask = {}): Promise<T> {
+  return (await askTagged<T>(method, path, given)).body
+}
+
+/** The same with the ETag of the answer, for who wants to change what was read. */
+export async function askTagged<T>(
+  method: 'GET' | 'POST' | 'PATCH',
   path: string,
-  { token, body, key, keepalive = false }: Ask = {},
-): Promise<T> {
+  { token, body, key, if_match, keepalive = false }: Ask = {},
+): Promise<{ body: T; etag: string }> {
   const sent_ms = Date.now()
   const headers: Record<string, string> = { accept: 'application/json' }
   if (token !== undefined) headers['authorization'] = `Bearer ${token}`
   if (method === 'POST') headers['idempotency-key'] = key ?? makeId()
+  if (if_match !== undefined) headers['if-match'] = if_match
   if (body !== undefined) headers['content-type'] = 'application/json'
   const answer = await send(path, {
     method,
@@ -38,7 +46,39 @@ export async function ask<T>(
   serverClock.answered(Date.parse(answer.headers.get('date') ?? ''), sent_ms, DATE_GRAIN_MS)
   const parsed: unknown = await answer.json().catch(() => undefined)
   if (!answer.ok) throw refusalOf(parsed, answer.status === 404 ? 'not_found' : 'internal')
-  return parsed as T
+  return { body: parsed as T, etag: answer.headers.get('etag') ?? '' }
+}
+
+/** A file that needs a token, which an address in a page cannot have: a picture, a code. */
+export async function askFile(path: string, token: string): Promise<Blob> {
+  const headers = { authorization: `Bearer ${token}` }
+  const answer = await send(path, { headers, signal: AbortSignal.timeout(ANSWER_MS_MAX) })
+  if (!answer.ok) throw refusalOf(await answer.json().catch(() => undefined), 'internal')
+  return answer.blob()
+}
+
+/** Sends one file and tells how much of it is gone, 0 to 1: what `fetch` cannot. Refusals as in `ask`. */
+export function sendFile<T>(
+  path: string,
+  token: string,
+  file: File,
+  onProgress: (part: number) => void,
+): Promise<T> {
+  const form = new FormData()
+  form.append('file', file)
+  const request = new XMLHttpRequest()
+  request.open('POST', path)
+  request.setRequestHeader('authorization', `Bearer ${token}`)
+  request.responseType = 'json'
+  request.upload.onprogress = ({ loaded, total }) => onProgress(total === 0 ? 0 : loaded / total)
+  return new Promise((resolve, reject) => {
+    request.onerror = () => reject(new ServerRefusal('network', ''))
+    request.onload = () => {
+      if (request.status < 300) resolve(request.response as T)
+      else reject(refusalOf(request.response, request.status === 413 ? 'body_too_large' : 'internal'))
+    }
+    request.send(form)
+  })
 }
 
 async function send(path: string, init: RequestInit): Promise<Response> {

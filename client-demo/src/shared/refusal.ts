@@ -46,10 +46,13 @@ export function asRefusal(error: unknown): ServerRefusal {
 export const isPassing = ({ code }: ServerRefusal): boolean =>
   ['network', 'timeout', 'unavailable', 'shutting_down', 'idempotency_in_progress'].includes(code)
 
+/** Facts of a refusal that say from when on it would be possible. */
+const POSSIBLE_FROM = ['valid_from', 'opens_at', 'blocked_until'] as const
+
 /** Why not, and what to do about it. */
 export function whyText(refusal: ServerRefusal): string {
   const sentence = sayOr(`why.${refusal.code}`, refusal.message || say('why.internal'))
-  const from = refusal.facts['valid_from']
-  if (typeof from !== 'string') return sentence
-  return `${sentence} ${say('why.at', { when: whenText(Date.parse(from), serverClock.now()) })}`
+  const from = POSSIBLE_FROM.map((fact) => refusal.facts[fact]).find((each) => typeof each === 'string')
+  if (from === undefined) return sentence
+  return `${sentence} ${say('why.at', { when: whenText(Date.parse(from as string), serverClock.now()) })}`
 }

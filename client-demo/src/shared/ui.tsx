@@ -3,11 +3,21 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { count, has, type StringKey, say } from '../strings.ts'
 import type { Link } from './live.ts'
-import { whyText } from './refusal.ts'
+import { type ServerRefusal, whyText } from './refusal.ts'
 import { serverClock } from './server-clock.ts'
 import { useTick } from './store.ts'
 
-export type PageName = 'play' | 'reel' | 'guess' | 'watch' | 'watch-draw' | 'wallet' | 'shop' | 'verify'
+export type PageName =
+  | 'play'
+  | 'reel'
+  | 'guess'
+  | 'claim'
+  | 'desk'
+  | 'watch'
+  | 'watch-draw'
+  | 'wallet'
+  | 'shop'
+  | 'verify'
 
 const PAGES: [PageName, string, StringKey][] = [
   ['play', '/', 'app.play'],
@@ -103,6 +113,24 @@ export function Refused({
       <h1>{say('link.gone')}</h1>
       <p>{whyText(link.refusal)}</p>
       <p class="row">{children}</p>
+    </section>
+  )
+}
+
+/** What stands where something cannot be shown: that it comes, or why it does not and a way to ask again. */
+export function Unavailable({ refusal, retry }: { refusal: ServerRefusal | undefined; retry: () => void }) {
+  if (refusal === undefined)
+    return (
+      <div class="card skeleton" role="status">
+        {say('app.loading')}
+      </div>
+    )
+  return (
+    <section class="card notice" role="alert">
+      <p>{whyText(refusal)}</p>
+      <button type="button" class="button" onClick={retry}>
+        {say('app.retry')}
+      </button>
     </section>
   )
 }

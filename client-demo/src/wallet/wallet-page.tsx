@@ -1,5 +1,6 @@
 /** The wallet: tabs with counts, cards, and why a prize cannot be used. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { claimAddress } from '../shared/claims-api.ts'
 import { PrizeCard } from '../shared/prize-card.tsx'
 import { conditionTexts, type Prize, reasonText, STATUSES, type Status } from '../shared/prizes.ts'
 import { whyText } from '../shared/refusal.ts'
@@ -23,6 +24,9 @@ export function WalletPage({ tenant }: { tenant: string }) {
         <div class="wallet-head">
           <h1>{say('wallet.title')}</h1>
           <p class="row">
+            <a class="button" href={claimAddress(tenant)}>
+              {say('wallet.claims')}
+            </a>
             <a class="button" href={tenant === 'demo' ? '/' : `/?tenant=${encodeURIComponent(tenant)}`}>
               {say('wallet.win_more')}
             </a>

@@ -1,0 +1,189 @@
+/** The desk: whoever hands rewards over works here, and staff that decides complaints. */
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { type Bearer, readBearer } from '../shared/bearer.ts'
+import { followInbox } from '../shared/inbox.ts'
+import type { Link, Live } from '../shared/live.ts'
+import { useLoaded } from '../shared/loading.ts'
+import { asRefusal, whyText } from '../shared/refusal.ts'
+import { readTenant, type Tenant } from '../shared/tenant.ts'
+import { Announcer, Header, LinkPill, Tabs, Unavailable } from '../shared/ui.tsx'
+import { say } from '../strings.ts'
+import { decides, forgetBearer, handsOver, keepBearer, keptBearer, watches } from './bearer.ts'
+import { BlocksTab } from './blocks-tab.tsx'
+import { ClaimsTab } from './claims-tab.tsx'
+import { ComplaintsTab } from './complaints-tab.tsx'
+import { RecordTab } from './record-tab.tsx'
+import { ScanTab } from './scan-tab.tsx'
+
+/** What the inbox told last, and how often it told something. */
+export type News = { times: number; ids: ReadonlySet<string> | null }
+
+/** What every tab of the desk is given. */
+export type DeskParts = {
+  bearer: Bearer
+  tenant: Tenant
+  news: News
+  /** Says something to a screen reader. */
+  tell: (text: string) => void
+}
+
+export function DeskPage() {
+  const [bearer, setBearer] = useState(keptBearer)
+  if (bearer === undefined) return <SignIn onBearer={setBearer} />
+  return (
+    <Desk
+      key={bearer.token}
+      bearer={bearer}
+      onLeave={() => {
+        forgetBearer()
+        setBearer(undefined)
+      }}
+    />
+  )
+}
+
+function SignIn({ onBearer }: { onBearer: (bearer: Bearer) => void }) {
+  const id = useId()
+  const [text, setText] = useState('')
+  const [why, setWhy] = useState('')
+  const submit = async (event: Event) => {
+    event.preventDefault()
+    const bearer = readBearer(text.trim())
+    if (bearer === undefined) return setWhy(say('desk.no_token'))
+    if (!handsOver(bearer) && !watches(bearer)) return setWhy(say('desk.wrong_role'))
+    try {
+      await readTenant(bearer.token)
+    } catch (error) {
+      const refusal = asRefusal(error)
+      return setWhy(refusal.code === 'unauthorized' ? say('desk.token_refused') : whyText(refusal))
+    }
+    keepBearer(bearer)
+    onBearer(bearer)
+  }
+  return (
+    <>
+      <Header page="desk" />
+      <main id="main" class="desk">
+        <section class="card desk-door">
+          <h1>{say('desk.title')}</h1>
+          <p>{say('desk.lead')}</p>
+          <form class="words" onSubmit={(event) => void submit(event)} noValidate>
+            <label for={id}>{say('desk.token')}</label>
+            <input
+              id={id}
+              type="password"
+              autoComplete="off"
+              spellcheck={false}
+              value={text}
+              aria-invalid={why !== ''}
+              aria-describedby={`${id}-hint`}
+              onInput={(event) => setText(event.currentTarget.value)}
+            />
+            <p id={`${id}-hint`} class="fine">
+              {say('desk.token_hint')}
+            </p>
+            {why !== '' && (
+              <p class="why" role="alert">
+                {why}
+              </p>
+            )}
+            <button type="submit" class="button button-primary">
+              {say('desk.enter')}
+            </button>
+          </form>
+          <h2>{say('desk.how')}</h2>
+          <dl class="facts">
+            <dt>{say('desk.how_creator')}</dt>
+            <dd>
+              <code class="bytes">npm run token -- --tenant demo --sub ada --role creator</code>
+            </dd>
+            <dt>{say('desk.how_operator')}</dt>
+            <dd>
+              <code class="bytes">npm run token -- --tenant demo --sub otto --role operator</code>
+            </dd>
+          </dl>
+        </section>
+      </main>
+    </>
+  )
+}
+
+function Desk({ bearer, onLeave }: { bearer: Bearer; onLeave: () => void }) {
+  const { value: tenant, refusal, reload } = useLoaded(() => readTenant(bearer.token), [bearer])
+  const [link, setLink] = useState<Link>({ status: 'connecting' })
+  const [news, setNews] = useState<News>({ times: 0, ids: null })
+  const [said, tell] = useState('')
+  const [tab, setTab] = useState(handsOver(bearer) ? 'claims' : 'complaints')
+  const [open, setOpen] = useState<string | null>(null)
+  const live = useRef<Live>(undefined)
+  useEffect(() => {
+    live.current = followInbox(async () => bearer.token, {
+      link: setLink,
+      moved: (ids) => setNews(({ times }) => ({ times: times + 1, ids })),
+    })
+    return () => live.current?.leave()
+  }, [bearer])
+
+  const showClaim = (claim_id: string | null) => {
+    setOpen(claim_id)
+    setTab('claims')
+  }
+  const parts = tenant === undefined ? undefined : { bearer, tenant, news, tell }
+  const tabs = parts && [
+    ...(handsOver(bearer)
+      ? [
+          {
+            id: 'claims',
+            label: say('desk.tab.claims'),
+            panel: <ClaimsTab {...parts} open={open} onOpen={setOpen} />,
+          },
+          {
+            id: 'scan',
+            label: say('desk.tab.scan'),
+            panel: <ScanTab {...parts} onOpen={showClaim} />,
+          },
+          { id: 'record', label: say('desk.tab.record'), panel: <RecordTab {...parts} /> },
+        ]
+      : []),
+    ...(watches(bearer)
+      ? [
+          {
+            id: 'complaints',
+            label: say('desk.tab.complaints'),
+            panel: <ComplaintsTab {...parts} is_deciding={decides(bearer)} />,
+          },
+          {
+            id: 'blocks',
+            label: say('desk.tab.blocks'),
+            panel: <BlocksTab {...parts} is_deciding={decides(bearer)} />,
+          },
+        ]
+      : []),
+  ]
+  return (
+    <>
+      <Header page="desk">
+        <LinkPill link={link} onRetry={() => live.current?.retryNow()} />
+      </Header>
+      <main id="main" class="desk">
+        <div class="wallet-head">
+          <h1>{say('desk.title')}</h1>
+          <p class="row">
+            <span class="fine">
+              {say('desk.as', { name: bearer.user_id, roles: bearer.roles.join(', ') })}
+            </span>
+            <button type="button" class="button" onClick={onLeave}>
+              {say('desk.leave')}
+            </button>
+          </p>
+        </div>
+        {tabs === undefined ? (
+          <Unavailable refusal={refusal} retry={reload} />
+        ) : (
+          <Tabs tabs={tabs} chosen={tab} onChoose={setTab} label={say('desk.tabs')} />
+        )}
+      </main>
+      <Announcer text={said} />
+    </>
+  )
+}
