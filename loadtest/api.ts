@@ -12,6 +12,10 @@ export type Api = {
     body: unknown,
     key: string,
   ): Promise<{ status: number; text: string }>
+  /** A public page, without a token; as `ask`. */
+  read<T = any>(path: string): Promise<T>
+  /** The same as it was sent. */
+  text(path: string): Promise<string>
   /** Prometheus metrics of the process by name, without labels. */
   metrics(): Promise<Map<string, number>>
 }
@@ -32,7 +36,16 @@ export function makeApi(endpoint: string): Api {
       signal: AbortSignal.timeout(TIMEOUT_MS),
     })
 
+  async function text(path: string): Promise<string> {
+    const answer = await fetch(`${endpoint}/api/v1${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) })
+    const said = await answer.text()
+    if (!answer.ok) throw new Error(`GET ${path} answered ${answer.status}: ${said.slice(0, 500)}`)
+    return said
+  }
+
   return {
+    text,
+    read: async (path) => JSON.parse(await text(path)),
     async send(method, path, token, body, key) {
       const answer = await request(method, path, token, body, key)
       return { status: answer.status, text: await answer.text() }

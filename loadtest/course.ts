@@ -4,8 +4,8 @@ import { createHistogram } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Api } from './api.ts'
-import type { Beat, BotPlan, FromBots } from './bots.ts'
-import type { Evidence } from './check.ts'
+import type { CrowdPlan } from './crowd.ts'
+import type { Beat, FromBots, LogEntry } from './thread.ts'
 
 /** One second of a run. */
 export type Second = {
@@ -25,36 +25,46 @@ export type Second = {
   generator_loop_p99_ms: number
 }
 
-export type Course = {
+/** What was measured, and what was seen by the names of `Evidence`. */
+export type Course<Evidence = unknown> = {
   seconds: Second[]
   evidence: Evidence
-  log: { seq: number; type: string; data: Record<string, unknown> }[]
+  log: LogEntry[]
   latency: RecordableHistogram
   errors: Record<string, number>
+  /** Refusals that belong to the game: whoever comes too late is told so. */
+  refusals: Record<string, number>
   sent: number
   replied: number
   pauses: number
   join_ms: number
 }
 
+type Lists = Record<string, unknown[]>
+type Done = Extract<FromBots<Lists>, { type: 'done' }>
+
 type Thread = {
   worker: Worker
   beat: Beat | undefined
   joined: Promise<unknown>
   quiet: Promise<unknown>
-  done: Promise<Extract<FromBots, { type: 'done' }>>
+  done: Promise<Done>
 }
 
 const EVERY_MS = 1_000
 
-/** Joins all bots, spins for the planned time, settles. `show` gets each second as it ends. */
-export async function runCourse(
+/**
+ * Joins all bots, plays for the planned time, settles. `file` is the module of the threads; `show` gets each second as it
+ * ends.
+ */
+export async function runCourse<Evidence>(
   api: Api,
-  plans: readonly BotPlan[],
+  file: string,
+  plans: readonly CrowdPlan[],
   show: (second: Second | null, joined: number) => void,
-): Promise<Course> {
+): Promise<Course<Evidence>> {
   const started = performance.now()
-  const threads = plans.map(startThread)
+  const threads = plans.map((plan) => startThread(file, plan))
   try {
     const joining = setInterval(() => show(null, countOf(threads)), EVERY_MS)
     await Promise.all(threads.map(({ joined }) => joined)).finally(() => clearInterval(joining))
@@ -71,18 +81,18 @@ export async function runCourse(
       is_over = true
     })
     await watching
-    return { ...merged(done), ...lastBeats(threads), seconds, join_ms }
+    return { ...merged<Evidence>(done), ...lastBeats(threads), seconds, join_ms }
   } finally {
     await Promise.all(threads.map(({ worker }) => worker.terminate()))
   }
 }
 
-function startThread(plan: BotPlan): Thread {
-  const worker = new Worker(new URL('bots.ts', import.meta.url), { workerData: plan })
-  const until = <T extends FromBots['type']>(type: T) =>
-    new Promise<Extract<FromBots, { type: T }>>((resolve, reject) => {
-      worker.on('message', (message: FromBots) => {
-        if (message.type === type) resolve(message as Extract<FromBots, { type: T }>)
+function startThread(file: string, plan: CrowdPlan): Thread {
+  const worker = new Worker(new URL(file, import.meta.url), { workerData: plan })
+  const until = <T extends FromBots<Lists>['type']>(type: T) =>
+    new Promise<Extract<FromBots<Lists>, { type: T }>>((resolve, reject) => {
+      worker.on('message', (message: FromBots<Lists>) => {
+        if (message.type === type) resolve(message as Extract<FromBots<Lists>, { type: T }>)
       })
       worker.once('error', reject)
       worker.once('exit', (code) => reject(new Error(`a thread of bots ended with ${code}`)))
@@ -98,7 +108,7 @@ function startThread(plan: BotPlan): Thread {
   thread.joined.catch(() => {})
   thread.quiet.catch(() => {})
   thread.done.catch(() => {})
-  worker.on('message', (message: FromBots) => {
+  worker.on('message', (message: FromBots<Lists>) => {
     if (message.type === 'beat') thread.beat = message.beat
   })
   return thread
@@ -164,25 +174,36 @@ async function watch(
   }
 }
 
-function merged(done: readonly Extract<FromBots, { type: 'done' }>[]) {
+/** The lists of all threads as one, name by name. */
+function merged<Evidence>(done: readonly Done[]) {
   const latency = createHistogram()
-  const evidence: Evidence = { replies: [], unanswered: [], announced: [], states: [] }
+  const evidence: Lists = {}
   for (const part of done) {
     latency.add(part.latency)
-    for (const key of ['replies', 'unanswered', 'announced', 'states'] as const) {
-      const list: unknown[] = evidence[key]
-      for (const each of part.evidence[key]) list.push(each)
+    for (const [name, list] of Object.entries(part.evidence)) {
+      evidence[name] ??= []
+      for (const each of list) evidence[name].push(each)
     }
   }
   const log = done.find((part) => part.log.length > 0)?.log ?? []
-  return { evidence, latency, log, pauses: done.reduce((total, part) => total + part.pauses, 0) }
+  const pauses = done.reduce((total, part) => total + part.pauses, 0)
+  return { evidence: evidence as Evidence, latency, log, pauses }
 }
 
 function lastBeats(threads: readonly Thread[]) {
-  const errors: Record<string, number> = {}
-  for (const { beat } of threads)
-    for (const [code, count] of Object.entries(beat?.errors ?? {})) errors[code] = (errors[code] ?? 0) + count
-  return { errors, sent: sum(threads, (beat) => beat.sent), replied: sum(threads, (beat) => beat.replied) }
+  const counted = (of: (beat: Beat) => Record<string, number>) => {
+    const counts: Record<string, number> = {}
+    for (const { beat } of threads)
+      for (const [code, count] of Object.entries(beat === undefined ? {} : of(beat)))
+        counts[code] = (counts[code] ?? 0) + count
+    return counts
+  }
+  return {
+    errors: counted((beat) => beat.errors),
+    refusals: counted((beat) => beat.refusals),
+    sent: sum(threads, (beat) => beat.sent),
+    replied: sum(threads, (beat) => beat.replied),
+  }
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10

@@ -36,7 +36,7 @@ function tableOf(second: Second, duration_s: number): string[] {
   return [
     `${second.at_s.toFixed(0)} s of ${duration_s} s`,
     row('players, spectators', `${second.players}, ${second.spectators}`),
-    row('spins/s', String(second.spins_per_s)),
+    row('replies/s', String(second.spins_per_s)),
     row('reply p50/p95/p99', `${second.p50_ms} / ${second.p95_ms} / ${second.p99_ms} ms`),
     row('errors', second.errors === 0 ? '0' : styleText('red', String(second.errors))),
     row('patches/s, messages/s', `${second.patches_per_s}, ${second.messages_per_s}`),
@@ -49,5 +49,5 @@ function tableOf(second: Second, duration_s: number): string[] {
 function lineOf(second: Second): string {
   const { at_s, spins_per_s, p50_ms, p99_ms, errors, patches_per_s, server_loop_p99_ms, server_rss_mb } =
     second
-  return `${at_s} s: ${spins_per_s} spins/s, p50 ${p50_ms} ms, p99 ${p99_ms} ms, ${errors} errors, ${patches_per_s} patches/s, loop ${server_loop_p99_ms} ms, ${server_rss_mb} MB`
+  return `${at_s} s: ${spins_per_s} replies/s, p50 ${p50_ms} ms, p99 ${p99_ms} ms, ${errors} errors, ${patches_per_s} patches/s, loop ${server_loop_p99_ms} ms, ${server_rss_mb} MB`
 }

@@ -9,37 +9,40 @@ import { type Database, openPool, POOL_LIMITS } from '../src/db/pool.ts'
 import { makeTokens } from '../src/http/tokens.ts'
 import { loadFairnessKey, loadTokenKey } from '../src/keyfiles.ts'
 import { makeApi } from './api.ts'
-import { check, type Truth } from './check.ts'
+import { check, type Evidence, type Truth } from './check.ts'
+import { playGuess, playRaffle } from './closing.ts'
 import { type Course, runCourse, type Second } from './course.ts'
+import type { Wishes } from './crowd.ts'
 import { makeLive } from './live.ts'
 import { type OwnServer, startOwnServer } from './own-server.ts'
-import { type Limits, reportOf, reportText, type Scenario, writeReport } from './report.ts'
-import { prepareWheel, type Wishes } from './scenario.ts'
+import { type Limits, reportOf, reportText, SCENARIOS, type Scenario, writeReport } from './report.ts'
+import { prepareWheel } from './scenario.ts'
 import { truthOfApi, truthOfDatabase } from './truth.ts'
 import { playWallet } from './wallet.ts'
 
 /** Of the operating system: 0 is everybody else's, 19 the last. */
 const GENERATOR_NICENESS = 10
 
-/** A player may spin five times a second (rooms/index.ts), and one in twenty spins is asked twice. */
+/** A player may spin, buy or guess five times a second (rooms/index.ts), and one request in twenty is asked twice. */
 const RATE_PER_PLAYER_MAX = 3
 
 const command = makeCommand(
   'loadtest',
   'Plays and watches with many clients. Exit 1 when a threshold is crossed.',
 )
-  .option('--scenario <name>', 'what is played: wheel, wallet', 'wheel')
+  .option('--scenario <name>', `what is played: ${SCENARIOS.join(', ')}`, 'wheel')
   .option('--clients <count>', 'players', '100')
   .option('--numClients <count>', 'the same as --clients')
   .option('--spectators <count>', 'spectators; as many as players by default')
-  .option('--duration <time>', 'how long spins are offered, such as 30s or 2m', '30s')
-  .option('--rate <per second>', 'spins offered per second; a tenth of the players by default')
+  .option('--duration <time>', 'how long requests are offered, such as 30s or 2m', '30s')
+  .option('--rate <per second>', 'requests offered per second; a tenth of the players by default')
   .option('--delay <ms>', 'pause between two joins', '0')
   .option('--endpoint <url>', 'a running server; without it one is started for the test and removed after it')
   .option('--tenant <code>', 'tenant of the test', 'demo')
   .option('--out <file>', 'writes the report as one HTML page, and its data as .json beside it')
   .option('--reply-p99 <ms>', 'threshold', '100')
   .option('--loop-p99 <ms>', 'threshold', '50')
+  .option('--skew-p99 <ms>', 'threshold of raffle and guess', '250')
 
 type Options = {
   scenario: string
@@ -54,6 +57,7 @@ type Options = {
   out?: string
   replyP99: string
   loopP99: string
+  skewP99: string
 }
 
 /** Reads the options. Throws WrongUse with a sentence for each mistake. */
@@ -71,7 +75,11 @@ export function readOptions(options: Options): { scenario: Scenario; wishes: Wis
     return value
   }
   const scenario = options.scenario as Scenario
-  if (scenario !== 'wheel' && scenario !== 'wallet') mistakes.push('--scenario knows: wheel, wallet.')
+  if (!SCENARIOS.includes(scenario)) mistakes.push(`--scenario knows: ${SCENARIOS.join(', ')}.`)
+  if (closes(scenario) && options.endpoint !== undefined)
+    mistakes.push(
+      `--scenario ${scenario} is compared with rows and needs a server of its own: no --endpoint.`,
+    )
   const clients = count('clients', options.numClients ?? options.clients, 1)
   const spectators =
     scenario === 'wallet'
@@ -85,17 +93,20 @@ export function readOptions(options: Options): { scenario: Scenario; wishes: Wis
   const duration_ms = Number(amount) * { ms: 1, s: 1_000, m: 60_000 }[unit as 'ms' | 's' | 'm']
   const rate = options.rate === undefined ? Math.max(1, clients / 10) : number('rate', options.rate, 0.1)
   if (scenario !== 'wallet' && rate > clients * RATE_PER_PLAYER_MAX)
-    mistakes.push(
-      `--rate is at most ${RATE_PER_PLAYER_MAX} per player: a player that spins faster is refused.`,
-    )
+    mistakes.push(`--rate is at most ${RATE_PER_PLAYER_MAX} per player: a player that is faster is refused.`)
   const delay_ms = number('delay', options.delay, 0)
   const limits = {
     reply_p99_ms: number('reply-p99', options.replyP99, 0),
     loop_p99_ms: number('loop-p99', options.loopP99, 0),
+    skew_p99_ms: number('skew-p99', options.skewP99, 0),
   }
   if (mistakes.length > 0) throw new WrongUse(mistakes.join('\n'))
   return { scenario, wishes: { clients, spectators, rate, duration_ms, delay_ms }, limits }
 }
+
+/** A game that closes: its draw is made within the run. */
+const closes = (scenario: Scenario): scenario is 'raffle' | 'guess' =>
+  scenario === 'raffle' || scenario === 'guess'
 
 async function main(options: Options): Promise<number> {
   const asked = readOptions(options)
@@ -141,8 +152,18 @@ async function play(
     live.end()
     return reportOf(course, findings, own && (await auditOf(own)), given)
   }
-  const stage = await prepareWheel(api, tokens, options.tenant, endpoint, own !== null, wishes)
-  const course = await runCourse(api, stage.plans, show)
+  const ground = { endpoint, tenant: options.tenant, tokens, has_addresses: own !== null }
+  if (closes(scenario)) {
+    const play = scenario === 'raffle' ? playRaffle : playGuess
+    const closed = await inDatabase(own!, (database) =>
+      play(api, ground, { database, keys: hexKeysOf(own!) }, wishes, show),
+    )
+    live.end()
+    const { course, findings, figures } = closed
+    return reportOf(course, findings, await auditOf(own!), { ...given, figures })
+  }
+  const stage = await prepareWheel(api, ground, wishes)
+  const course = await runCourse<Evidence>(api, 'bots.ts', stage.plans, show)
   live.end()
   const truth =
     own === null
@@ -164,12 +185,19 @@ async function inDatabase<T>(own: OwnServer, work: (database: Database) => Promi
   }
 }
 
+/** What the server signs with, from its own files and not from what it says. */
+function signingKeysOf({ dataDir }: OwnServer): Map<string, Uint8Array> {
+  const key = loadFairnessKey({ dataDir, fairnessKey: null })!
+  const raw = Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x!, 'base64url')
+  return new Map([[`fair-${raw.subarray(0, 6).toString('hex')}`, new Uint8Array(raw)]])
+}
+
+const hexKeysOf = (own: OwnServer): Record<string, string> =>
+  Object.fromEntries([...signingKeysOf(own)].map(([kid, key]) => [kid, Buffer.from(key).toString('hex')]))
+
 /** The whole audit over what the run has left. */
 async function auditOf(own: OwnServer) {
-  const key = loadFairnessKey({ dataDir: own.dataDir, fairnessKey: null })!
-  const raw = Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x!, 'base64url')
-  const kid = `fair-${raw.subarray(0, 6).toString('hex')}`
-  const signingKeys = new Map([[kid, new Uint8Array(raw)]])
+  const signingKeys = signingKeysOf(own)
   const report = await inDatabase(own, (database) => runAudit(database, { signingKeys }))
   const violated = report.checks.filter((each) => each.status === 'violated')
   for (const each of violated)

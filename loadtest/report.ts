@@ -5,14 +5,21 @@ import { cpus } from 'node:os'
 import { styleText } from 'node:util'
 import type { Finding } from './check.ts'
 import type { Course, Second } from './course.ts'
-import type { Wishes } from './scenario.ts'
+import type { Wishes } from './crowd.ts'
 
-export type Limits = { reply_p99_ms: number; loop_p99_ms: number }
+/** `skew_p99_ms`: between the first and the last spectator who sees a winner. */
+export type Limits = { reply_p99_ms: number; loop_p99_ms: number; skew_p99_ms: number }
 
-export type Scenario = 'wheel' | 'wallet'
+export const SCENARIOS = ['wheel', 'wallet', 'raffle', 'guess'] as const
+export type Scenario = (typeof SCENARIOS)[number]
 
 /** What is offered and answered. */
-const UNITS: Readonly<Record<Scenario, string>> = { wheel: 'spins', wallet: 'requests' }
+const UNITS: Readonly<Record<Scenario, string>> = {
+  wheel: 'spins',
+  wallet: 'requests',
+  raffle: 'purchases',
+  guess: 'guesses',
+}
 
 export type Threshold = { name: string; value: string; limit: string; is_met: boolean }
 
@@ -26,6 +33,8 @@ export type Report = {
   thresholds: Threshold[]
   figures: Record<string, number>
   errors: Record<string, number>
+  /** Refusals that belong to the game, by code. */
+  refusals: Record<string, number>
   correctness: Finding[]
   seconds: Second[]
 }
@@ -44,7 +53,15 @@ export function reportOf(
     wishes,
     limits,
     endpoint,
-  }: { scenario: Scenario; wishes: Wishes; limits: Limits; endpoint: string },
+    figures: own = {},
+  }: {
+    scenario: Scenario
+    wishes: Wishes
+    limits: Limits
+    endpoint: string
+    /** Of the scenario. */
+    figures?: Record<string, number>
+  },
 ): Report {
   const { seconds, latency } = course
   const ms = (percentile: number) => (latency.count === 0 ? 0 : round(latency.percentile(percentile) / 1_000))
@@ -71,6 +88,7 @@ export function reportOf(
     generator_loop_p99_ms: median(seconds.map((second) => second.generator_loop_p99_ms)),
     join_s: round(course.join_ms / 1_000),
     pauses: course.pauses,
+    ...own,
   }
   const below = (name: string, value: number, limit: number, unit: string): Threshold => ({
     name,
@@ -87,6 +105,9 @@ export function reportOf(
   const thresholds = [
     below('reply p99', figures.reply_p99_ms, limits.reply_p99_ms, 'ms'),
     below('server event loop p99', figures.server_loop_p99_ms, limits.loop_p99_ms, 'ms'),
+    ...(own['reveal_skew_p99_ms'] === undefined
+      ? []
+      : [below('skew of reveals p99', own['reveal_skew_p99_ms'], limits.skew_p99_ms, 'ms')]),
     none('errors', errors),
     none('correctness violations', violations),
     ...(audit === null ? [] : [none(`audit violations (${audit.checks} checks hold)`, audit.violations)]),
@@ -105,6 +126,7 @@ export function reportOf(
     thresholds,
     figures,
     errors: course.errors,
+    refusals: course.refusals,
     correctness,
     seconds,
   }
@@ -138,7 +160,14 @@ function cpuPerFrame(seconds: readonly Second[]): number {
 }
 
 /** The end of a run on a terminal: verdicts first. */
-export function reportText({ thresholds, figures, correctness, errors, is_passed }: Report): string {
+export function reportText({
+  thresholds,
+  figures,
+  correctness,
+  errors,
+  refusals,
+  is_passed,
+}: Report): string {
   const mark = (is_met: boolean) => (is_met ? styleText('green', '✓') : styleText('red', '✗'))
   const width = Math.max(...thresholds.map(({ name }) => name.length))
   const lines = thresholds.map(
@@ -149,7 +178,10 @@ export function reportText({ thresholds, figures, correctness, errors, is_passed
     `  ${mark(violations === 0)} ${name}  ${styleText('dim', `${checked} compared${violations > 0 ? `, ${violations} violations` : ''}`)}`,
     ...examples.map((example) => `      ${example}`),
   ])
-  const codes = Object.entries(errors).map(([code, count]) => `  ${code}: ${count}`)
+  const counts = (title: string, codes: Record<string, number>) => {
+    const all = Object.entries(codes).map(([code, count]) => `  ${code}: ${count}`)
+    return all.length > 0 ? ['', title, ...all] : []
+  }
   const numbers = Object.entries(figures).map(([name, value]) => `  ${name.padEnd(26)} ${value}`)
   return [
     '',
@@ -157,7 +189,8 @@ export function reportText({ thresholds, figures, correctness, errors, is_passed
     '',
     'Correctness',
     ...box,
-    ...(codes.length > 0 ? ['', 'Errors', ...codes] : []),
+    ...counts('Refusals of the game', refusals),
+    ...counts('Errors', errors),
     '',
     'Figures',
     ...numbers,
@@ -226,6 +259,8 @@ async function pageOf(report: Report): Promise<string> {
     Object.entries(entries)
       .map(([name, value]) => `<tr><td>${inHtml(name)}</td><td>${inHtml(String(value))}</td></tr>`)
       .join('\n')
+  const counts = (title: string, codes: Record<string, number>) =>
+    Object.keys(codes).length > 0 ? `<h2>${title}</h2><table>${rows(codes)}</table>` : ''
   const { wishes, machine } = report
   return `<!doctype html>
 <html lang="en">
@@ -253,7 +288,8 @@ ${inHtml(report.at)} · Node ${inHtml(machine.node)}, ${machine.cores} cores, ${
 <div class="charts" id="charts"></div>
 <h2>Figures</h2>
 <table>${rows(report.figures)}</table>
-${Object.keys(report.errors).length > 0 ? `<h2>Errors</h2><table>${rows(report.errors)}</table>` : ''}
+${counts('Refusals of the game', report.refusals)}
+${counts('Errors', report.errors)}
 <script>${script}</script>
 <script type="application/json" id="data">${data}</script>
 <script>

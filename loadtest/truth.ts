@@ -2,9 +2,8 @@
 import type { Database } from '../src/db/pool.ts'
 import { type Api, eachOf } from './api.ts'
 import type { CommittedSpin, LoggedSpin, Told, Truth } from './check.ts'
-import type { Player } from './scenario.ts'
-
-type LogEntry = { seq: number; type: string; data: Record<string, unknown> }
+import type { Player } from './crowd.ts'
+import type { LogEntry } from './thread.ts'
 
 const AT_ONCE = 8
 const PAGE = 100

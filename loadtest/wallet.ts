@@ -11,7 +11,7 @@ import type { Tokens } from '../src/http/tokens.ts'
 import { type Api, eachOf } from './api.ts'
 import type { Finding } from './check.ts'
 import type { Course, Second } from './course.ts'
-import type { Wishes } from './scenario.ts'
+import type { Wishes } from './crowd.ts'
 import { type Application, checkWallet, type List, type WalletEvidence } from './wallet-check.ts'
 
 const TTL_S = 6 * 3600
@@ -48,12 +48,10 @@ export async function playWallet(
     applied: await appliedOf(api, token),
   }))
   return {
-    course: { ...ran, join_ms, pauses: 0, log: [], evidence: NOTHING_HEARD },
+    course: { ...ran, join_ms, pauses: 0, log: [], refusals: {}, evidence: {} },
     findings: checkWallet(evidence, wallets),
   }
 }
-
-const NOTHING_HEARD: Course['evidence'] = { replies: [], unanswered: [], announced: [], states: [] }
 
 /** A wheel that gives the prize every time: each player wins as many as the run can apply, and opens them. */
 async function prepare(

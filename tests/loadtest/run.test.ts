@@ -66,6 +66,44 @@ describe('npm run loadtest', function () {
     assert.ok(report.thresholds.some(({ name, is_met }) => name.startsWith('audit violations') && is_met))
   })
 
+  const CLOSING = [...['--clients', '12', '--spectators', '20', '--duration', '4s', '--rate', '30'], ...WIDE]
+
+  for (const { scenario, unit, says } of [
+    {
+      scenario: 'raffle',
+      unit: 'purchases',
+      says: 'it sells out, money is tickets, and all see the same winners',
+    },
+    {
+      scenario: 'guess',
+      unit: 'guesses',
+      says: 'no guess is late, lost or on the wire, and winners are a recount',
+    },
+  ])
+    it(`K-06 S0-18 scenario ${scenario}: ${says}`, async function () {
+      this.timeout(240_000)
+      const out = join(dir, `${scenario}.html`)
+      const { code, stdout, stderr } = await loadtest(
+        ...['--scenario', scenario, ...CLOSING, '--skew-p99', '60000', '--out', out],
+      )
+      assert.equal(code, 0, stdout + stderr)
+      const report = JSON.parse(readFileSync(join(dir, `${scenario}.json`), 'utf8')) as Report
+      assert.equal(report.figures[`${unit}_replied`], 120)
+      assert.ok(report.figures['winners_compared']! >= 5)
+      for (const { name, checked, violations } of report.correctness) {
+        assert.equal(violations, 0, name)
+        assert.ok(checked > 0, `${name} compared nothing`)
+      }
+      const late = scenario === 'raffle' ? 'raffle_not_open' : 'game_not_open'
+      assert.ok(report.refusals[late]! > 0, 'nobody came too late')
+      for (const name of ['audit violations', 'skew of reveals p99'])
+        assert.ok(
+          report.thresholds.some((each) => each.name.startsWith(name) && each.is_met),
+          name,
+        )
+      assert.match(readFileSync(out, 'utf8'), new RegExp(`<td>${late}</td>`))
+    })
+
   it('K-06 a threshold that is crossed makes the exit 1 and is marked in the report', async () => {
     const { code, stdout } = await loadtest(
       ...['--clients', '2', '--spectators', '1', '--duration', '1s', '--rate', '4'],
@@ -90,5 +128,11 @@ describe('npm run loadtest', function () {
     assert.equal(code, 2)
     for (const option of ['--clients', '--duration', '--rate', '--scenario'])
       assert.ok(stderr.includes(option), option)
+  })
+
+  it('K-06 scenarios that are compared with rows refuse a server of somebody else', async () => {
+    const { code, stderr } = await loadtest('--scenario', 'raffle', '--endpoint', 'http://127.0.0.1:1')
+    assert.equal(code, 2)
+    assert.match(stderr, /needs a server of its own/)
   })
 })
