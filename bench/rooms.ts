@@ -69,8 +69,7 @@ async function serveRoom(name: ServerName, { url, keyring, token_key }: Place): 
   const { guardOptionsOf, makeRooms } = await import('../rooms/index.ts')
   const { drawGames } = await import('../src/draws/game.ts')
   const { makeDraws } = await import('../src/draws/service.ts')
-  const { makeGuess } = await import('../src/games/guess/guess.ts')
-  const { makeRaffle } = await import('../src/games/raffle/raffle.ts')
+  const { makeGames } = await import('../src/games/index.ts')
   const { localEntropy } = await import('../src/proofs/round-entropy.ts')
   const { makeAuth } = await import('../src/http/auth.ts')
   const { makeTokens } = await import('../src/http/tokens.ts')
@@ -91,8 +90,7 @@ async function serveRoom(name: ServerName, { url, keyring, token_key }: Place): 
     app,
     auth,
     wheel,
-    guess: makeGuess({ app: core.app, draws }),
-    raffle: makeRaffle({ app: core.app, draws }),
+    games: makeGames({ app: core.app, draws, locked: () => false }),
     checkpoints,
     report: fail,
     limits: { wheel: { messages_per_second: MANY } },

@@ -1,15 +1,14 @@
-/** Name -> room: one line per game. What a room needs comes in here, once, from the composition root. */
+/** Name -> room. What a room needs comes in here, once, from the composition root. */
 import { defineRoom, type Room } from '@colyseus/core'
 import type { App } from '../src/app.ts'
 import { publicError } from '../src/errors.ts'
-import type { Guess } from '../src/games/guess/guess.ts'
-import type { Raffle } from '../src/games/raffle/raffle.ts'
+import type { Games } from '../src/games/index.ts'
 import type { Wheel } from '../src/games/wheel/wheel.ts'
 import type { Auth } from '../src/http/auth.ts'
 import { makeInboxWatch } from '../src/insight/inbox-watch.ts'
 import type { Checkpoints } from '../src/proofs/checkpoints.ts'
 import type { Suspect } from './answer.ts'
-import { GAME_ROOM_LIMITS, type GameRoomLimits } from './game-room.ts'
+import { GAME_ROOM_LIMITS, type GameRoomDeps, type GameRoomLimits } from './game-room.ts'
 import type { BucketSize, GuardOptions } from './guard.ts'
 import { makeGuessRoom } from './guess/room.ts'
 import { sessionKey } from './identity.ts'
@@ -19,12 +18,19 @@ import { makeRaffleRoom } from './raffle/room.ts'
 import { type Crowds, makeCrowds } from './spectators.ts'
 import { makeWheelRoom, WHEEL_ROOM_LIMITS, type WheelRoomLimits } from './wheel/room.ts'
 
+type GameRoomMaker = (deps: GameRoomDeps & { app: App }, service: any) => Parameters<typeof defineRoom>[0]
+
+/** The rooms of games that close: one line per game, by the name that it has in src/games/index.ts. */
+const GAME_ROOMS: Readonly<Record<string, GameRoomMaker>> = {
+  guess: (deps, guess) => makeGuessRoom({ ...deps, guess }),
+  raffle: (deps, raffle) => makeRaffleRoom({ ...deps, raffle }),
+}
+
 export type RoomDeps = {
   app: App
   auth: Auth
   wheel: Wheel
-  guess: Guess
-  raffle: Raffle
+  games: Pick<Games, 'serviceOf'>
   checkpoints: Checkpoints
   report: (where: string, error: unknown) => void
   /** Told of refusals of known users (src/insight/tamper-log.ts). */
@@ -33,8 +39,7 @@ export type RoomDeps = {
   crowds?: Crowds
   limits?: {
     wheel?: Partial<WheelRoomLimits>
-    guess?: Partial<GameRoomLimits>
-    raffle?: Partial<GameRoomLimits>
+    games?: Partial<GameRoomLimits>
     lobby?: Partial<LobbyRoomLimits>
     inbox?: Partial<InboxRoomLimits>
   }
@@ -65,8 +70,7 @@ export function makeRooms({
   app,
   auth,
   wheel,
-  guess,
-  raffle,
+  games,
   checkpoints,
   report,
   suspect = () => {},
@@ -80,17 +84,9 @@ export function makeRooms({
     checkpoints,
     limits: { ...WHEEL_ROOM_LIMITS, ...limits.wheel },
   })
-  const guessRoom = makeGuessRoom({
-    ...shared,
-    guess,
-    checkpoints,
-    limits: { ...GAME_ROOM_LIMITS, ...limits.guess },
-  })
-  const raffleRoom = makeRaffleRoom({
-    ...shared,
-    raffle,
-    checkpoints,
-    limits: { ...GAME_ROOM_LIMITS, ...limits.raffle },
+  const gameRooms = Object.entries(GAME_ROOMS).map(([name, make]) => {
+    const deps = { ...shared, checkpoints, limits: { ...GAME_ROOM_LIMITS, ...limits.games } }
+    return [name, defineRoom(make(deps, games.serviceOf(name))).filterBy(['room_key'])] as const
   })
   const lobbyRoom = makeLobbyRoom({ ...shared, limits: { ...LOBBY_ROOM_LIMITS, ...limits.lobby } })
   const inboxRoom = makeInboxRoom({
@@ -103,8 +99,7 @@ export function makeRooms({
   })
   return {
     wheel: defineRoom(wheelRoom).filterBy(['room_key']),
-    guess: defineRoom(guessRoom).filterBy(['room_key']),
-    raffle: defineRoom(raffleRoom).filterBy(['room_key']),
+    ...Object.fromEntries(gameRooms),
     lobby: defineRoom(lobbyRoom).filterBy(['room_key']),
     inbox: defineRoom(inboxRoom).filterBy(['room_key']),
   }

@@ -36,12 +36,8 @@ import { drawRoutes } from './draws/routes.ts'
 import { makeDraws } from './draws/service.ts'
 import { drandSource } from './fairness/entropy.ts'
 import { selfTest } from './fairness/self-test.ts'
-import { makeGuess } from './games/guess/guess.ts'
 import { gameResource } from './games/guess/resource.ts'
-import { guessRoutes } from './games/guess/routes.ts'
-import { DRAW_GAMES } from './games/index.ts'
-import { makeRaffle } from './games/raffle/raffle.ts'
-import { raffleRoutes } from './games/raffle/routes.ts'
+import { DRAW_GAMES, makeGames } from './games/index.ts'
 import { grantChances } from './games/wheel/chances.ts'
 import { wheelResource } from './games/wheel/resource.ts'
 import { wheelRoutes } from './games/wheel/routes.ts'
@@ -150,8 +146,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const shared = { app, checkpoints, entropy: entropyOf(config, log), report, locked: () => !state.fair }
   const wheel = makeWheel(shared)
   const draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
-  const guess = makeGuess({ app, draws })
-  const raffle = makeRaffle({ app, draws, locked: shared.locked })
+  const games = makeGames({ app, draws, locked: shared.locked })
   await reseal(app, directory, log)
 
   const setting = { allows_loopback: config.allows_webhook_loopback }
@@ -174,8 +169,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
     app,
     auth,
     wheel,
-    guess,
-    raffle,
+    games,
     checkpoints,
     report,
     crowds,
@@ -226,9 +220,8 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...customerRoutes(),
         ...webhookRoutes(setting),
         ...wheelRoutes({ app, wheel, crowdOf: (tenantId, gameId) => crowds.of(tenantId, gameId) }),
-        ...raffleRoutes({ app, raffle }),
+        ...games.routes,
         ...drawRoutes({ app, draws }),
-        ...guessRoutes({ app, draws, guess }),
         ...companyRoutes(),
         ...claimRoutes({ app }),
         ...proofRoutes({ app, wheel, checkpoints }),
@@ -298,7 +291,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const keepers = [
     keep('rounds', wheel.advanceRounds, directory, report),
     keep('draws', draws.advanceDue, directory, report),
-    keep('raffles', raffle.tidy, directory, report),
+    ...games.tidies.map(({ name, tidy }) => keep(name, tidy, directory, report)),
     ...(demo_id === undefined
       ? []
       : [

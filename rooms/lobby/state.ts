@@ -4,7 +4,8 @@
  */
 import { type SchemaType, schema, t } from '@colyseus/schema'
 import type { GameEvent } from '../../src/db/tx.ts'
-import type { LobbyEntry, LobbySnapshot } from '../../src/games/lobby.ts'
+import type { LobbyEntry } from '../../src/games/lobby.ts'
+import type { LobbySnapshot } from '../../src/games/lobby-list.ts'
 
 export const LobbyGame = schema(
   {

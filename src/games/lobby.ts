@@ -1,8 +1,6 @@
 /** The lobby is a game-shaped stream of its own: one event whenever a game appears or changes. */
 import type { GameEvent, Tx } from '../db/tx.ts'
-import { readGuessEntries } from './guess/lobby.ts'
-import { readRaffleEntries } from './raffle/lobby.ts'
-import { type EventRow, loadEventsSince, loadGameVersion, loadLobby } from './wheel/store.ts'
+import type { EventRow } from './wheel/store.ts'
 
 /** The stream's id where a game has its own. */
 export const LOBBY = 'lobby'
@@ -41,13 +39,6 @@ export function wheelEntry(wheel: LobbyWheel): LobbyEntry {
   }
 }
 
-/** Who is listed: one line per game. */
-const LISTS: readonly ((tx: Tx) => Promise<LobbyEntry[]>)[] = [
-  async (tx) => (await loadLobby(tx)).map(wheelEntry),
-  readGuessEntries,
-  readRaffleEntries,
-]
-
 /** Says that a game appeared or changed. */
 export function tellLobby(tx: Tx, entry: LobbyEntry): void {
   tx.emit({ gameId: LOBBY, type: 'lobby.game', data: entry })
@@ -55,30 +46,6 @@ export function tellLobby(tx: Tx, entry: LobbyEntry): void {
 
 export function tellLobbyGone(tx: Tx, game_id: string): void {
   tx.emit({ gameId: LOBBY, type: 'lobby.gone', data: { game_id } })
-}
-
-export type LobbySnapshot = { version: number; games: LobbyEntry[] }
-
-/** More changes than this are cheaper as a new list. */
-const EVENT_COUNT_MAX = 200
-
-/** Every published game. The version is read first, so what comes in between is folded twice, which changes nothing. */
-export async function readLobby(tx: Tx): Promise<LobbySnapshot> {
-  const version = await loadGameVersion(tx, LOBBY)
-  const games: LobbyEntry[] = []
-  for (const list of LISTS) games.push(...(await list(tx)))
-  return { version, games }
-}
-
-/** The changes after a version, or a new list when they are too many. */
-export async function readLobbySince(
-  tx: Tx,
-  version: number,
-): Promise<{ version: number; events: GameEvent[] } | { snapshot: LobbySnapshot }> {
-  const rows = await loadEventsSince(tx, LOBBY, version, EVENT_COUNT_MAX + 1)
-  if (rows.length > EVENT_COUNT_MAX) return { snapshot: await readLobby(tx) }
-  const events = rows.map((row) => eventOf(tx.actor.tenantId, LOBBY, row))
-  return { version: events.at(-1)?.seq ?? version, events }
 }
 
 /** A stored event as it was published. */

@@ -15,7 +15,8 @@ import type { Role } from '../../src/db/tx.ts'
 import { makeTokens } from '../../src/http/tokens.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const START_PATIENCE_MS = 30_000
+/** A first start makes a whole database cluster on a busy machine. */
+const START_PATIENCE_MS = 90_000
 
 export type Server = { url: string; child: ChildProcess; exited: Promise<number | null> }
 
@@ -25,7 +26,8 @@ export type Outcome =
   | { kind: 'fail'; status: number; code: string }
   | { kind: 'info'; why: string }
 
-export function makePlace() {
+/** `more`: further variables of the server's environment; a `start` may replace them. */
+export function makePlace(more: Record<string, string> = {}) {
   const dataDir = mkdtempSync(join(tmpdir(), 'livedraw-chaos-'))
   const running = new Set<Server>()
   const env = {
@@ -37,11 +39,12 @@ export function makePlace() {
     HOST: '127.0.0.1',
     LOG_LEVEL: 'error',
     WEBHOOK_LOOPBACK: '1',
+    ...more,
   }
 
-  async function start(): Promise<Server> {
+  async function start(replaced: Record<string, string> = {}): Promise<Server> {
     const child = spawn(process.execPath, [join(ROOT, 'src/main.ts')], {
-      env,
+      env: { ...env, ...replaced },
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -91,6 +94,18 @@ export function makePlace() {
     return { code, text }
   }
 
+  /** Rows as the owner of the database sees them: for what a test asserts, never for what it does. */
+  async function rows(text: string, values: readonly unknown[] = []): Promise<any[]> {
+    const client = new pg.Client({ connectionString: runningEmbeddedUrl(dataDir)! })
+    client.on('error', () => {})
+    await client.connect()
+    try {
+      return (await client.query(text, values as unknown[])).rows
+    } finally {
+      await client.end()
+    }
+  }
+
   /** Kills one of the processes that serve the server's connections; PostgreSQL then ends all of them and recovers. */
   async function killBackend(): Promise<void> {
     const client = new pg.Client({ connectionString: runningEmbeddedUrl(dataDir)! })
@@ -132,7 +147,7 @@ export function makePlace() {
     process.kill(postmaster()!, 'SIGKILL')
   }
 
-  return { dataDir, start, token, command, killBackend, killPostmaster, remove }
+  return { dataDir, start, token, command, rows, killBackend, killPostmaster, remove }
 }
 
 export type Place = ReturnType<typeof makePlace>
@@ -155,6 +170,43 @@ export async function post(
     body: JSON.stringify(json),
   })
   return { status: response.status, text: await response.text() }
+}
+
+export type Told = { status: number; text: string; body: any }
+
+/** One request of the API as data; what is no JSON has no body. */
+export async function ask(
+  server: Pick<Server, 'url'>,
+  method: 'get' | 'post',
+  path: string,
+  { token, body, key }: { token?: string; body?: object | undefined; key?: string } = {},
+): Promise<Told> {
+  const response = await fetch(`${server.url}/api/v1/${path}`, {
+    method,
+    headers: {
+      connection: 'close',
+      ...(token && { authorization: `Bearer ${token}` }),
+      ...(key && { 'idempotency-key': key }),
+      ...(body && { 'content-type': 'application/json' }),
+    },
+    ...(body && { body: JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  const is_json = /json/.test(response.headers.get('content-type') ?? '')
+  return { status: response.status, text, body: is_json ? JSON.parse(text) : undefined }
+}
+
+/** Posts what must succeed. Answers what was made. */
+export async function made(
+  server: Pick<Server, 'url'>,
+  path: string,
+  token: string,
+  body: object = {},
+): Promise<any> {
+  const key = randomBytes(8).toString('hex')
+  const { status, text, body: answer } = await ask(server, 'post', path, { token, body, key })
+  assert.ok(status < 300, `${path}: ${status} ${text}`)
+  return answer
 }
 
 /** Makes the tenant, a wheel with a stock that runs out, and players with chances. Answers their tokens. */

@@ -14,7 +14,8 @@ import { beaconEntropy, type RoundEntropy } from '../../src/proofs/round-entropy
 import { readTranscript } from '../../src/proofs/transcripts.ts'
 import { systemActor } from '../../src/system.ts'
 import { refusalOf } from '../games/kit.ts'
-import { type DrawStage, FAULTY, startDraws, users } from './kit.ts'
+import { type DrawStage, startDraws, users } from './kit.ts'
+import { FAULTY } from './lots.ts'
 
 const QUICKNET = RECORDED_ROUNDS[0]!.chain
 

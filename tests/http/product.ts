@@ -7,11 +7,8 @@ import { shopRoutes } from '../../src/demo/shop-routes.ts'
 import { drawGames } from '../../src/draws/game.ts'
 import { drawRoutes } from '../../src/draws/routes.ts'
 import { type Draws, makeDraws } from '../../src/draws/service.ts'
-import { makeGuess } from '../../src/games/guess/guess.ts'
-import { guessRoutes } from '../../src/games/guess/routes.ts'
-import { DRAW_GAMES } from '../../src/games/index.ts'
-import { makeRaffle, type Raffle } from '../../src/games/raffle/raffle.ts'
-import { raffleRoutes } from '../../src/games/raffle/routes.ts'
+import { DRAW_GAMES, makeGames } from '../../src/games/index.ts'
+import type { Raffle } from '../../src/games/raffle/raffle.ts'
 import { wheelResource } from '../../src/games/wheel/resource.ts'
 import { wheelRoutes } from '../../src/games/wheel/routes.ts'
 import { makeWheelInstantiator } from '../../src/games/wheel/templates.ts'
@@ -55,7 +52,8 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
       const wheel = makeWheel(shared)
       const mysteries = makeMysteries(app, checkpoints)
       draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
-      raffle = makeRaffle({ app, draws })
+      const games = makeGames({ app, draws, locked: () => false })
+      raffle = games.serviceOf('raffle')
       return [
         ...prizeResource().routes,
         ...walletRoutes(app, mysteries),
@@ -68,9 +66,8 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...customerRoutes(),
         ...webhookRoutes({ allows_loopback: true }),
         ...wheelRoutes({ app, wheel, crowdOf: () => ({ players: 0, spectators: 0 }) }),
-        ...raffleRoutes({ app, raffle }),
+        ...games.routes,
         ...drawRoutes({ app, draws }),
-        ...guessRoutes({ app, draws, guess: makeGuess({ app, draws }) }),
         ...companyRoutes(),
         ...claimRoutes({ app }),
         ...proofRoutes({ app, wheel, checkpoints }),

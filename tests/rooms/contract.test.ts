@@ -8,6 +8,7 @@ import { isAnswer, makeAnswer, type Session } from '../../rooms/answer.ts'
 import { mistakesOf } from '../../rooms/guard.ts'
 import { briefly, makeOnAuth, sessionKey } from '../../rooms/identity.ts'
 import { Refusal } from '../../src/errors.ts'
+import { GAMES } from '../../src/games/index.ts'
 import { type Stage, startStage } from './wheel-stage.ts'
 
 /** protocol.md section 4: every state has these. */
@@ -23,7 +24,13 @@ const COMMON = [
   'spectators',
 ]
 const ROOMS = new URL('../../rooms', import.meta.url).pathname
-const DOCS = readFileSync(new URL('../../docs/rooms.md', import.meta.url), 'utf8')
+/** Rooms are described on their page, or in the README of their game. */
+const DOCS = [
+  readFileSync(new URL('../../docs/rooms.md', import.meta.url), 'utf8'),
+  ...GAMES.map(({ name }) =>
+    readFileSync(new URL(`../../src/games/${name}/README.md`, import.meta.url), 'utf8'),
+  ),
+].join('\n')
 
 type AnyRoom = Room & { state: { toJSON(): Record<string, unknown> }; messages: Record<string, unknown> }
 
@@ -44,7 +51,7 @@ describe('every room of the registry', () => {
   it('has a static onAuth of its own, and a finite number of clients and messages (H16, H29, H30)', () => {
     assert.deepEqual(
       rooms.map(([name]) => name),
-      ['wheel', 'guess', 'raffle', 'lobby', 'inbox'],
+      ['wheel', ...GAMES.map(({ name }) => name), 'lobby', 'inbox'],
     )
     for (const [name, RoomClass, room] of rooms) {
       assert.deepEqual(mistakesOf(RoomClass, room), [], name)
@@ -81,7 +88,7 @@ describe('every room of the registry', () => {
     }
   })
 
-  it('is documented: each field, request and refusal of its own stands in docs/rooms.md', () => {
+  it('is documented: each field and request of its own stands in docs/rooms.md or the README of its game', () => {
     for (const [name, , room] of rooms) {
       assert.match(DOCS, new RegExp(`^## Room \`${name}\``, 'm'))
       for (const field of Object.keys(Metadata.getFields(room.state.constructor)))

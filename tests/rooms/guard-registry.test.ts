@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict'
 import { CloseCode } from '@colyseus/core'
 import { guardSockets } from '../../rooms/wire.ts'
+import { GAMES } from '../../src/games/index.ts'
 import { joinRaw, roomOf, until } from './harness.ts'
 import { type Stage, startStage } from './wheel-stage.ts'
 
 const JOIN_ACK_MS = 5_000
 const OPTIONS: Record<string, object> = {
   wheel: { game: 'summer' },
-  guess: { game: '' },
-  raffle: { game: '' },
+  ...Object.fromEntries(GAMES.map(({ name }) => [name, {}])),
   lobby: {},
   inbox: {},
 }
@@ -19,8 +19,7 @@ describe('guards of every room of the registry', () => {
   before(async () => {
     stage = await startStage()
     await stage.aWheel()
-    OPTIONS['guess'] = { game: await stage.aGuessGame() }
-    OPTIONS['raffle'] = { game: (await stage.aRaffle()).slug }
+    for (const game of GAMES) OPTIONS[game.name] = { game: await stage.aSample(game) }
     // The sweep of wire.ts would end such a client too, seconds later: here only the room's own deadline counts.
     guardSockets({ join_ack_ms: 600_000 })
   })

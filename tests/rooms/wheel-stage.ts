@@ -17,10 +17,11 @@ import { openPool } from '../../src/db/pool.ts'
 import type { Actor, Role, Tx } from '../../src/db/tx.ts'
 import { drawGames } from '../../src/draws/game.ts'
 import { makeDraws } from '../../src/draws/service.ts'
-import { makeGuess } from '../../src/games/guess/guess.ts'
+import type { Asked, ClosingGame } from '../../src/games/game.ts'
+import type { Guess } from '../../src/games/guess/guess.ts'
 import { gameCreate, gameResource } from '../../src/games/guess/resource.ts'
-import { DRAW_GAMES } from '../../src/games/index.ts'
-import { makeRaffle } from '../../src/games/raffle/raffle.ts'
+import { DRAW_GAMES, makeGames } from '../../src/games/index.ts'
+import type { Raffle } from '../../src/games/raffle/raffle.ts'
 import { raffleResource } from '../../src/games/raffle/resource.ts'
 import { grantChances } from '../../src/games/wheel/chances.ts'
 import { changeStatus } from '../../src/games/wheel/publish.ts'
@@ -51,8 +52,7 @@ const WIDE_RATE = { per_second: 1_000, burst: 1_000 }
 const WIDE = { spin: WIDE_RATE, since: WIDE_RATE, guess: WIDE_RATE, mine: WIDE_RATE, buy: WIDE_RATE }
 const WIDE_LIMITS = {
   wheel: { messages_per_second: 1_000, drain_ms: 20 },
-  guess: { messages_per_second: 1_000, drain_ms: 20 },
-  raffle: { messages_per_second: 1_000, drain_ms: 20 },
+  games: { messages_per_second: 1_000, drain_ms: 20 },
   lobby: { drain_ms: 20 },
   inbox: { drain_ms: 20 },
 }
@@ -75,32 +75,32 @@ export async function startStage(options: StageOptions = {}) {
     const shared = { app, checkpoints, entropy: localEntropy, report }
     const wheel = makeWheel(shared)
     const draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
-    const guess = makeGuess({ app, draws })
-    const raffle = makeRaffle({ app, draws })
+    const games = makeGames({ app, draws, locked: () => false })
+    const guess: Guess = games.serviceOf('guess')
+    const raffle: Raffle = games.serviceOf('raffle')
     const stop = async () => {
       await checkpoints.stop()
       await database.end()
     }
-    return { database, app, checkpoints, wheel, draws, guess, raffle, stop }
+    return { database, app, checkpoints, wheel, draws, games, guess, raffle, stop }
   }
 
   async function startProcess() {
     const core = makeCore()
-    const { database, app, checkpoints, wheel, guess, raffle } = core
+    const { database, app, checkpoints, wheel, games } = core
     const directory = makeDirectory(database, 0)
     const tokens = makeTokens(tokenKey)
     const auth = makeAuth({ app, directory, tokens })
     const limits = {
       wheel: { ...WIDE_LIMITS.wheel, ...options.limits?.wheel },
-      guess: { ...WIDE_LIMITS.guess, ...options.limits?.guess },
-      raffle: { ...WIDE_LIMITS.raffle, ...options.limits?.raffle },
+      games: { ...WIDE_LIMITS.games, ...options.limits?.games },
       lobby: { ...WIDE_LIMITS.lobby, ...options.limits?.lobby },
       inbox: { ...WIDE_LIMITS.inbox, ...options.limits?.inbox },
     }
     const crowds = makeCrowds()
     const tamperLog = makeTamperLog(app, report)
     const suspect = options.suspects ? tamperLog.look : () => {}
-    const deps = { app, auth, wheel, guess, raffle, checkpoints, crowds, report, suspect, limits }
+    const deps = { app, auth, wheel, games, checkpoints, crowds, report, suspect, limits }
     const rooms = makeRooms(deps)
     installGuards({
       ...guardOptionsOf(rooms, deps, options.buckets ?? WIDE),
@@ -240,6 +240,31 @@ export async function startStage(options: StageOptions = {}) {
     return { id: made.id, slug: made.campaign_slug, draw_id: made.draws[0].id }
   }
 
+  /** A game made of the first sample of its kind, by its own routes. Returns its id. */
+  async function aSample({ samples: [sample] }: ClosingGame): Promise<string> {
+    const boss = actor('boss', ['operator'])
+    const post = async ({ path, body }: Asked): Promise<any> => {
+      const found = running.games.routes.flatMap((route) => {
+        const pattern = route.path.replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)')
+        const match = new RegExp(`^${pattern}$`).exec(`/api/v1/${path}`)
+        return route.method === 'post' && match ? [{ route, params: { ...match.groups } }] : []
+      })
+      const { route, params } = found[0]!
+      const context = {
+        params,
+        body: route.body?.parse(body),
+        actor: boss,
+        run: (useCase: never, input: unknown) => running.app.run(boss, useCase, input),
+      }
+      return route.run(context as never)
+    }
+    const now = clock.now().getTime()
+    const at = (s: number) => new Date(now + s * 1_000).toISOString()
+    const { id } = await post(sample!.create({ opens_at: at(0), closes_at: at(60) }))
+    await post(sample!.publish(id))
+    return id
+  }
+
   /** Lets so much time pass and makes every step of every draw that is due. */
   async function pass(duration_s: number, tenant = 'demo'): Promise<void> {
     clock.advance(duration_s * 1_000)
@@ -315,6 +340,7 @@ export async function startStage(options: StageOptions = {}) {
     aWheel,
     aGuessGame,
     aRaffle,
+    aSample,
     pass,
     actor,
     grant,

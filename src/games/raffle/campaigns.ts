@@ -11,7 +11,7 @@ import { context, sample, words } from '../../fairness/rolls.ts'
 import { reverseTransfer } from '../../ledger/post.ts'
 import { NODE_HASH } from '../../node-hash.ts'
 import type { RoundEntropy } from '../../proofs/round-entropy.ts'
-import { configOf, RAFFLE } from './game.ts'
+import { configOf, RAFFLE_DRAW } from './game.ts'
 import { rangeFault, rangesOf, saleEnd } from './rules.ts'
 import { release } from './sale.ts'
 import {
@@ -70,7 +70,7 @@ export async function publishRaffle(
     const committed = instant && { seedHash: instant.seed_hash, count: instant.count }
     await createDraw(
       tx,
-      RAFFLE,
+      RAFFLE_DRAW,
       {
         id: draw.id,
         game_id: campaign.id,

@@ -78,7 +78,7 @@ export function configOf(
   }
 }
 
-export const RAFFLE: DrawGame<RaffleConfig> = {
+export const RAFFLE_DRAW: DrawGame<RaffleConfig> = {
   game: 'raffle',
   kind: 'draw',
   configSchema,
