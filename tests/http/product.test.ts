@@ -157,7 +157,8 @@ describe('http: every route of the product', () => {
           ...(each.body && { json: {} }),
           ...(each.upload && { text: file.text }),
         })
-        if (answer.status >= 500 || answer.status < 400) failed.push(`${each.method} ${path}: ${answer.status}`)
+        if (answer.status >= 500 || answer.status < 400)
+          failed.push(`${each.method} ${path}: ${answer.status}`)
       }
       assert.deepEqual(failed, [])
     })
