@@ -23,7 +23,9 @@ describe('the odds page', function () {
     await page.goto(`/odds?tenant=demo&wheel=${slug}`)
     await page.getByText('1 spin.').waitFor()
     await page.getByText('Too few to compare yet.').waitFor()
-    const odds: any = await (await fetch(`${scene.on.server.url}/api/v1/wheels/${slug}/odds?tenant=demo`)).json()
+    const odds: any = await (
+      await fetch(`${scene.on.server.url}/api/v1/wheels/${slug}/odds?tenant=demo`)
+    ).json()
     const cells = await page
       .locator('.odds tbody tr')
       .evaluateAll((rows) =>
