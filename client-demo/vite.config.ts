@@ -1,8 +1,11 @@
 // Builds the pages into dist-client, from where the server serves them.
+import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+/** Every HTML file beside this one is a page. */
+const pages = readdirSync(here('.')).filter((file) => file.endsWith('.html'))
 
 export default defineConfig({
   root: here('.'),
@@ -18,21 +21,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: 'es2022',
     rolldownOptions: {
-      input: Object.fromEntries(
-        [
-          'index',
-          'reel',
-          'guess',
-          'draw',
-          'claim',
-          'desk',
-          'wallet',
-          'shop',
-          'watch',
-          'watch-draw',
-          'verify',
-        ].map((page) => [page, here(`./${page}.html`)]),
-      ),
+      input: Object.fromEntries(pages.map((file) => [file.slice(0, -'.html'.length), here(`./${file}`)])),
     },
   },
   server: { proxy: { '/api': 'http://127.0.0.1:2567', '/.well-known': 'http://127.0.0.1:2567' } },

@@ -33,6 +33,7 @@ function linksOf({ is_production, is_demo }: Ready): Link[] {
     ...(is_demo ? [{ name: 'Shop', path: '/shop', says: 'order with a prize' }] : []),
     { name: 'Watch', path: '/watch', says: 'big screen, no login' },
     { name: 'Verify', path: '/verify', says: 'check any result; offline too' },
+    { name: 'Odds', path: '/odds', says: 'what was rolled beside what was promised' },
     {
       name: 'API docs',
       path: '/docs',

@@ -228,6 +228,16 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...(config.is_demo ? shopRoutes(app, directory) : []),
       ],
       gauges: [
+        {
+          name: 'livedraw_ready',
+          help: '1 while this process takes new work.',
+          read: () => (state.migrated && state.fair && !state.draining ? 1 : 0),
+        },
+        {
+          name: 'livedraw_fairness_ok',
+          help: '1 when the fairness self-test passed; otherwise games are locked.',
+          read: () => (state.fair ? 1 : 0),
+        },
         { name: 'livedraw_rooms', help: 'Live rooms of this process.', read: liveRoomCount },
         {
           name: 'livedraw_pool_waiting',
@@ -248,6 +258,16 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
           name: 'livedraw_spin_batches_total',
           help: 'Batches of spins.',
           read: () => wheel.stats().spins.batches,
+        },
+        {
+          name: 'livedraw_rolls_on_a_prize_total',
+          help: 'Spins of this process whose roll fell on a prize.',
+          read: () => wheel.stats().rolls.on_a_prize,
+        },
+        {
+          name: 'livedraw_rolls_on_a_prize_expected_total',
+          help: 'How many of them the published odds let expect.',
+          read: () => wheel.stats().rolls.expected,
         },
         {
           name: 'livedraw_jobs_waiting',

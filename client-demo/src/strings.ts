@@ -798,6 +798,24 @@ const en = {
   'watch_draw.entries': 'in',
   'watch_draw.waiting': 'Winners appear here, at the same moment on every screen.',
 
+  'monitor.title': 'Odds, promised and observed',
+  'monitor.lead':
+    'Every spin since these odds were published, counted beside them. Nobody picks what is counted: it is what was rolled, whether a prize was left or not.',
+  'monitor.wheel': 'Wheel',
+  'monitor.spins.one': '{n} spin.',
+  'monitor.spins.other': '{n} spins.',
+  'monitor.early': 'Too few to compare yet.',
+  'monitor.agrees':
+    'They agree with the published odds: of fair wheels, one in {often} would be this far off, or further.',
+  'monitor.unlikely':
+    'They are further off than chance explains: of fair wheels, one in {often} would be. Ask the operator, and verify single spins.',
+  'monitor.expected': 'Expected',
+  'monitor.observed': 'Rolled',
+  'monitor.test':
+    'Version {version} of the wheel. Chi-square {chi} over {degrees} degrees of freedom, p = {p}; rare segments are counted together.',
+  'monitor.verify': 'Verify one spin',
+  'monitor.door': 'Observed beside promised',
+
   'watch.players': 'players',
   'watch.spectators': 'watching',
   'watch.latest': 'Latest spins',

@@ -1,5 +1,5 @@
 /** What orchestrators, monitors and strangers ask a server: does it live, is it ready, how is it, who signs. */
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { z } from 'zod'
 import type { App } from '../app.ts'
 import { refuse } from '../errors.ts'
@@ -17,6 +17,7 @@ export type ServerState = {
 }
 
 export type ComponentReport = { ok: boolean } & Record<string, unknown>
+/** A figure that is read when somebody asks. One whose name ends with `_total` only grows, and is a counter. */
 export type GaugeSource = { name: string; help: string; read(): number }
 
 export type OperationDeps = {
@@ -49,14 +50,26 @@ export function makeMetrics(gauges: readonly GaugeSource[] = []): Metrics {
     registers: [registry],
   })
   for (const { name, help, read } of gauges) {
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read())
-      },
-    })
+    if (name.endsWith('_total')) {
+      new Counter({
+        name,
+        help,
+        registers: [registry],
+        collect() {
+          this.reset()
+          this.inc(read())
+        },
+      })
+    } else {
+      new Gauge({
+        name,
+        help,
+        registers: [registry],
+        collect() {
+          this.set(read())
+        },
+      })
+    }
   }
   return { registry, observe: (labels, duration_s) => requests.observe(labels, duration_s) }
 }

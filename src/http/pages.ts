@@ -19,6 +19,7 @@ const PAGES = [
   '/watch',
   '/watch-draw',
   '/verify',
+  '/odds',
 ]
 const OFFLINE_VERIFIER = 'verify-offline.html'
 const ERRORS_FILE = fileURLToPath(new URL('../../docs/errors.md', import.meta.url))

@@ -298,14 +298,13 @@ function versionsOf(request: Request): '*' | readonly number[] {
 }
 
 /**
- * A parameter that has not the shape of an id names nothing: 404, like an id of somebody else (abuse 71). Nor does one
- * with U+0000, which no stored text has.
+ * A parameter that has not the shape of an id names nothing: 404, like an id of somebody else (abuse 71). No row of
+ * PostgreSQL holds the character U+0000, so what has it is the name of nothing too.
  */
 function paramsOf(each: Route, request: Request): unknown {
   if (each.params === undefined) return undefined
-  const given: Record<string, unknown> = { ...request.params }
-  if (Object.values(given).some((text) => String(text).includes('\u0000'))) refuse('not_found')
-  const result = each.params.safeParse(given)
+  if (Object.values(request.params).some((text) => String(text).includes('\u0000'))) refuse('not_found')
+  const result = each.params.safeParse({ ...request.params })
   return result.success ? result.data : refuse('not_found')
 }
 

@@ -257,7 +257,9 @@ export function proofRoutes({ app, wheel, checkpoints }: ProofRouteDeps): Route[
       answer: z
         .strictObject({
           wheel: z.string(),
+          wheel_name: z.string(),
           config_version: z.int(),
+          config_hash: z.string(),
           spins: z.int(),
           chi_square: z.string(),
           degrees_of_freedom: z.int(),
@@ -265,6 +267,7 @@ export function proofRoutes({ app, wheel, checkpoints }: ProofRouteDeps): Route[
           segments: z.array(
             z.strictObject({
               reward_slug: z.string(),
+              reward_label: z.string(),
               share: z.string(),
               expected: z.string(),
               observed: z.int(),
@@ -274,12 +277,16 @@ export function proofRoutes({ app, wheel, checkpoints }: ProofRouteDeps): Route[
         .meta({
           example: {
             wheel: 'summer-wheel',
+            wheel_name: 'Summer wheel',
             config_version: 1,
+            config_hash: '9f2d7c3b1a0e4f5d6c7b8a9f0e1d2c3b4a5f6e7d8c9b0a1f2e3d4c5b6a7f8e9d',
             spins: 10,
             chi_square: '0.0000',
             degrees_of_freedom: 0,
             p_value: null,
-            segments: [{ reward_slug: 'ten', share: '10%', expected: '1.00', observed: 2 }],
+            segments: [
+              { reward_slug: 'ten', reward_label: '10% OFF', share: '10%', expected: '1.00', observed: 2 },
+            ],
           },
         }),
       rate: { points: 60, duration_s: 60 },
@@ -296,11 +303,14 @@ export function proofRoutes({ app, wheel, checkpoints }: ProofRouteDeps): Route[
         })
         return {
           wheel: head.wheel_slug,
+          wheel_name: head.wheel_name,
           config_version: version.config_version,
+          config_hash: version.config_hash,
           spins,
           ...fitOf(observed, version.odds.weights),
           segments: version.config.segments.map((segment, i) => ({
             reward_slug: segment.id,
+            reward_label: segment.label,
             share: shareText(segment.weight, version.odds.total),
             expected: ((segment.weight * spins) / version.odds.total).toFixed(2),
             observed: observed[i]!,

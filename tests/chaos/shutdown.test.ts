@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -59,14 +60,37 @@ describe('the process and its end', function () {
     assert.equal(postmaster(), undefined, 'PostgreSQL is down')
   })
 
-  it('H34 a stop that hangs on a frozen PostgreSQL ends with 1 at SHUTDOWN_DEADLINE_MS, and the next start goes on', async () => {
+  it('P-50 every metric that the shipped alert rules name is in what a server shows', async () => {
+    running = await start()
+    const shown = await (await fetch(`${running.url}/metrics`)).text()
+    const names = new Set([...shown.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(([, name]) => name!))
+    // The parser that mocha brings for its own settings.
+    const { load } = createRequire(createRequire(import.meta.url).resolve('mocha'))('js-yaml')
+    const { rules } = load(readFileSync(join(ROOT, 'deploy/alerts.yml'), 'utf8')).groups[0]
+    assert.ok(rules.length >= 10)
+    for (const { alert, expr, labels, annotations } of rules) {
+      assert.ok(['critical', 'warning'].includes(labels.severity) && annotations.summary.length > 20, alert)
+      const named = [...expr.matchAll(/\b((?:livedraw|process|nodejs)_\w+)/g)].map(([, name]) => name)
+      if (alert !== 'LivedrawDown') assert.ok(named.length > 0, alert)
+      for (const name of named)
+        assert.ok(names.has(name.replace(/_(bucket|count|sum)$/, '')), `${alert} asks for ${name}`)
+    }
+    assert.match(shown, /^# TYPE livedraw_spins_total counter$/m)
+    assert.match(shown, /^livedraw_ready 1$/m)
+    assert.equal(await codeAfterStop(running.child), 0)
+  })
+
+  it('H34 F5 a stop that hangs on a frozen PostgreSQL, asked for twice, ends with 1 at SHUTDOWN_DEADLINE_MS, and the next start goes on', async () => {
     running = await start({ SHUTDOWN_DEADLINE_MS: String(DEADLINE_MS) })
     frozen = [postmaster()!, ...childrenOf(postmaster()!)]
     for (const pid of frozen) signal(pid, 'SIGSTOP')
     // Work that waits for the database, which will not answer; nor will it end when it is told to.
     const asked = fetch(`${running.url}/readyz`).catch(() => null)
     const began_at = performance.now()
-    assert.equal(await codeAfterStop(running.child), 1)
+    const { child } = running
+    // Whoever waits asks again; it must neither hurry nor start over.
+    setTimeout(() => child.kill('SIGTERM'), DEADLINE_MS / 4)
+    assert.equal(await codeAfterStop(child), 1)
     const took_ms = performance.now() - began_at
     assert.ok(took_ms > DEADLINE_MS - 100, `it gave up after ${took_ms} ms`)
     assert.ok(running.said.some((line) => line.includes('the deadline for stopping has passed')))

@@ -165,6 +165,26 @@ describe('http: every route of the product', () => {
     })
   }
 
+  for (const bad of ['%00', 'a%00b', '%F0%9F%8E%A1', '%E2%80%AE', 'a'.repeat(2_000)]) {
+    it(`abuse 71: no route fails because of ${bad.slice(0, 12)} in its path, whoever asks`, async () => {
+      const file = await formOf({ bytes: 'a file' })
+      const failed: string[] = []
+      for (const each of http.routes.filter((one) => one.params)) {
+        const token = await http.token((each.roles === 'anyone' ? PLAYABLE : each.roles) as never)
+        const path = each.path.replaceAll(/\{\w+\}/g, bad)
+        const answer = await http.ask(each.method.toUpperCase(), path, {
+          token,
+          headers: { 'if-match': '*', 'idempotency-key': 'k', ...(each.upload && file.headers) },
+          ...(each.body && { json: {} }),
+          ...(each.upload && { text: file.text }),
+        })
+        if (answer.status >= 500 || answer.status < 400)
+          failed.push(`${each.method} ${path}: ${answer.status}`)
+      }
+      assert.deepEqual(failed, [])
+    })
+  }
+
   it('abuse 57: 30 pipelined spins with one request id in one write are one spin, and take one chance', async () => {
     const alice = await http.token('player', { sub: 'alice' })
     const one = http.requestText('POST', '/api/v1/wheels/summer/spins', {

@@ -18,6 +18,7 @@ export type PageName =
   | 'wallet'
   | 'shop'
   | 'verify'
+  | 'odds'
 
 const PAGES: [PageName, string, StringKey][] = [
   ['play', '/', 'app.play'],

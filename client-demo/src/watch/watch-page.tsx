@@ -96,6 +96,9 @@ function Board({ state, view, tenant, slug }: BoardParts) {
             <a class="button button-primary" href={addressOf('play', tenant, slug)}>
               {say('watch.play')}
             </a>
+            <a class="button" href={`/odds?${new URLSearchParams({ tenant, wheel: slug })}`}>
+              {say('monitor.door')}
+            </a>
           </p>
         </div>
       </section>

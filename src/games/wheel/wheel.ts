@@ -65,7 +65,11 @@ export type Wheel = {
    * Answers when to look again, in milliseconds.
    */
   advanceRounds(tenantId: string): Promise<number>
-  stats(): { spins: ReturnType<ReturnType<typeof makeBatcher>['stats']> }
+  stats(): {
+    spins: ReturnType<ReturnType<typeof makeBatcher>['stats']>
+    /** Rolls of this process that fell on a prize, and how many the published odds let expect. */
+    rolls: { on_a_prize: number; expected: number }
+  }
 }
 
 export type WheelOptions = {
@@ -167,7 +171,23 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
     if (locked()) refuse('fairness_locked')
     const input: SpinInput = { actor, wheel_id, request_id, client_entropy: client_entropy ?? '-' }
     const reply = await submitWithPair(actor, wheel_id, input)
-    return { answer: JSON.parse(reply.text) as SpinAnswer, ...reply }
+    const answer = JSON.parse(reply.text) as SpinAnswer
+    if (!reply.replayed) countRoll(wheel_id, answer.segment)
+    return { answer, ...reply }
+  }
+
+  /** For the metrics of this process; a spin that commits while a new version is published may count by the other. */
+  const rolls = { on_a_prize: 0, expected: 0 }
+  function countRoll(wheel_id: string, segment: number): void {
+    const version = versions.newest(wheel_id)
+    if (version === undefined) return
+    const { segments } = version.config
+    const on_a_prize = segments.reduce(
+      (sum, { prize_id, weight }) => (prize_id === null ? sum : sum + weight),
+      0,
+    )
+    rolls.expected += on_a_prize / version.odds.total
+    if ((segments[segment]?.prize_id ?? null) !== null) rolls.on_a_prize += 1
   }
 
   async function seedPair(actor: Actor, game: string): Promise<PairView> {
@@ -293,6 +313,6 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
       for (const wheel of due) if (await openDue(actor, wheel.id)) opened_count++
       return running.length + opened_count > 0 ? LOOK_AGAIN_MS.running : LOOK_AGAIN_MS.idle
     },
-    stats: () => ({ spins: spins.stats() }),
+    stats: () => ({ spins: spins.stats(), rolls: { ...rolls } }),
   }
 }
