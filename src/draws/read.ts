@@ -123,6 +123,13 @@ export async function drawView(tx: Tx, draw: DrawRow, games: DrawGames): Promise
   }
 }
 
+/** A draw with those winners whose showing is an event already: what the events so far come to, for rooms. */
+export async function toldView(tx: Tx, draw: DrawRow, games: DrawGames): Promise<DrawView> {
+  const view = await drawView(tx, draw, games)
+  const told = new Set(view.reveals.slice(0, draw.revealed_count).map(({ place }) => place))
+  return { ...view, winners: view.winners.filter(({ place }) => told.has(place)) }
+}
+
 function beaconView({ beacon, ...doc }: CommitDoc, draw: DrawRow): DrawView['beacon'] {
   if (beacon === undefined) return null
   const round = draw.beacon_round!
