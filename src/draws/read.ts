@@ -84,7 +84,10 @@ export async function drawView(tx: Tx, draw: DrawRow, games: DrawGames): Promise
   const config = JSON.parse(draw.config) as Config
   const trust = trustLabel(doc, config)
   const order = inOrderOfShowing(await loadWinners(tx, draw.id))
-  const shown = order.filter((winner) => winner.reveal_at <= tx.now).sort((a, b) => a.place - b.place)
+  // What was told stays told, also when a clock is set back.
+  const shown = order
+    .filter((winner, i) => i < draw.revealed_count || winner.reveal_at <= tx.now)
+    .sort((a, b) => a.place - b.place)
   return {
     draw_id: draw.id,
     game: draw.game,
