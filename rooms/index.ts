@@ -54,6 +54,8 @@ export const ROOM_BUCKETS: Readonly<Record<string, BucketSize>> = {
   join_round: { per_second: 1, burst: 5 },
   // A person types a number; a crowd that guesses at the last second is many users.
   guess: { per_second: 5, burst: 10 },
+  // Whatever else a game calls it, somebody enters.
+  enter: { per_second: 5, burst: 10 },
   mine: { per_second: 2, burst: 10 },
   // Somebody picks numbers on a wall; a storm at the opening is many users.
   buy: { per_second: 5, burst: 10 },

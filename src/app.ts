@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts'
 import { type Once, type OnceKey, onceAll } from './db/once.ts'
 import type { Database } from './db/pool.ts'
 import { type Actor, type GameEvent, inputHash, makeRunner, type UseCase } from './db/tx.ts'
+import type { Fault } from './faults.ts'
 import type { FairKeys } from './proofs/keys.ts'
 
 export type { Once, OnceKey } from './db/once.ts'
@@ -42,10 +43,12 @@ export type AppOptions = {
   clock: Clock
   keys: FairKeys
   report: (where: string, error: unknown) => void
+  /** Breaks a commit on purpose (FAULT_POINT). */
+  fault?: Fault
 }
 
 /** Builds the application core on a database. */
-export function makeApp({ database, clock, keys, report }: AppOptions): App {
+export function makeApp({ database, clock, keys, report, fault }: AppOptions): App {
   const followers = new Map<string, Set<Follower>>()
   const userFollowers = new Map<string, Set<() => void>>()
   const allFollowers: ((event: GameEvent) => void)[] = []
@@ -76,7 +79,15 @@ export function makeApp({ database, clock, keys, report }: AppOptions): App {
       for (const follower of userFollowers.get(`${tenantId}/${userId}`) ?? []) tell(follower)
   }
 
-  const runner = makeRunner({ database, now: () => clock.now(), publish, logged, stirred, keys })
+  const runner = makeRunner({
+    database,
+    now: () => clock.now(),
+    publish,
+    logged,
+    stirred,
+    keys,
+    ...(fault && { fault }),
+  })
 
   return {
     clock,

@@ -12,7 +12,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export type EntropyChoice = { source: 'local' } | { source: 'drand'; relays: readonly string[] }
 
 /** A named commit step at which a test lets something happen, from the `at`-th time on it is reached. */
-export type FaultPoint = { name: string; at: number; action: string }
+export type FaultPoint = { name: string; at: number; action: 'kill' }
 
 /** What the process was told, after defaults. Nothing here is opened, made or reached yet. */
 export type Config = {
@@ -181,7 +181,7 @@ const VARIABLES = {
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
   FAULT_POINT: z
     .string()
-    .regex(/^[a-z0-9._-]+:[1-9]\d{0,8}:[a-z0-9_-]+$/, 'must be name:n:action')
+    .regex(/^[a-z0-9._-]+:[1-9]\d{0,8}:kill$/, 'must be name:n:kill')
     .transform(faultPointOf),
   CHROMIUM_PATH: z.string(),
   CORS_ORIGINS: z.string(),
@@ -189,7 +189,7 @@ const VARIABLES = {
 }
 
 function faultPointOf(text: string): FaultPoint {
-  const [name, at, action] = text.split(':') as [string, string, string]
+  const [name, at, action] = text.split(':') as [string, string, FaultPoint['action']]
   return { name, at: Number(at), action }
 }
 

@@ -36,6 +36,7 @@ import { drawRoutes } from './draws/routes.ts'
 import { makeDraws } from './draws/service.ts'
 import { drandSource } from './fairness/entropy.ts'
 import { selfTest } from './fairness/self-test.ts'
+import { makeFault } from './faults.ts'
 import { gameResource } from './games/guess/resource.ts'
 import { DRAW_GAMES, makeGames } from './games/index.ts'
 import { grantChances } from './games/wheel/chances.ts'
@@ -133,7 +134,8 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const madeKeys = keepKeys(config.dataDir, loaded)
 
   const clock = config.has_test_clock ? makeTestClock() : systemClock
-  const app = makeApp({ database, clock, keys, report })
+  const fault = config.faultPoint === null ? {} : { fault: makeFault(config.faultPoint) }
+  const app = makeApp({ database, clock, keys, report, ...fault })
   const directory = makeDirectory(database)
   const tokens = makeTokens(loaded.tokenKey)
   const auth = makeAuth({ app, directory, tokens })

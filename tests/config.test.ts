@@ -185,6 +185,7 @@ describe('config: the environment', () => {
   it('production refuses a test clock and fault points, which are legal elsewhere', () => {
     const breaking = { TEST_CLOCK: '1', WEBHOOK_LOOPBACK: '1', FAULT_POINT: 'spin.commit:3:kill' }
     assert.deepEqual(readConfig(breaking).faultPoint, { name: 'spin.commit', at: 3, action: 'kill' })
+    assert.throws(() => readConfig({ FAULT_POINT: 'spin.commit:3:burn' }), /must be name:n:kill/)
     const mistakes = mistakesOf({ ...production(), ...breaking })
     assert.equal(mistakes.length, 3)
     assert.match(mistakes.join(), /TEST_CLOCK=1 is refused/)

@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import pg, { type PoolClient } from 'pg'
 import { isUnavailable } from '../errors.ts'
 import { jcs } from '../fairness/canonical.ts'
+import type { Fault } from '../faults.ts'
 import type { FairKeys } from '../proofs/keys.ts'
 import {
   type Appended,
@@ -157,6 +158,10 @@ class RunningTx implements Tx {
     return settled.find((work) => work.status === 'rejected')?.reason ?? error
   }
 
+  eventTypes(): string[] {
+    return this.#events.map((event) => event.type)
+  }
+
   rollback(): Promise<unknown> {
     return this.#end('rollback')
   }
@@ -199,11 +204,13 @@ export type RunnerOptions = {
   /** Told after commit whose inbox has changed. */
   stirred: (tenantId: string, userIds: readonly string[]) => void
   keys: FairKeys
+  /** Breaks a commit on purpose (FAULT_POINT). */
+  fault?: Fault
 }
 
 /** Makes the runner. `publish` is called after commit with the events in sequence order. */
 export function makeRunner(options: RunnerOptions): Runner {
-  const { database, now, publish, logged: grown, stirred: tellUsers, keys } = options
+  const { database, now, publish, logged: grown, stirred: tellUsers, keys, fault } = options
 
   async function attempt<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I): Promise<O> {
     const client = await database.connect()
@@ -216,12 +223,15 @@ export function makeRunner(options: RunnerOptions): Runner {
       const running = new RunningTx(client, actor, now(), keys)
       tx = running
       const answer = await useCase(running, input)
+      fault?.('before', running.eventTypes())
       const { events, logged, stirred } = await running.finish()
+      fault?.('after', running.eventTypes())
       tell = () => {
         if (events.length > 0) publish(events)
         if (logged.length > 0) grown(actor.tenantId)
         if (stirred.length > 0) tellUsers(actor.tenantId, stirred)
         running.tell(logged)
+        fault?.('told', running.eventTypes())
       }
       return answer
     } catch (caught) {

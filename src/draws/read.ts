@@ -84,7 +84,10 @@ export async function drawView(tx: Tx, draw: DrawRow, games: DrawGames): Promise
   const config = JSON.parse(draw.config) as Config
   const trust = trustLabel(doc, config)
   const order = inOrderOfShowing(await loadWinners(tx, draw.id))
-  const shown = order.filter((winner) => winner.reveal_at <= tx.now).sort((a, b) => a.place - b.place)
+  // What was told stays told, also when a clock is set back.
+  const shown = order
+    .filter((winner, i) => i < draw.revealed_count || winner.reveal_at <= tx.now)
+    .sort((a, b) => a.place - b.place)
   return {
     draw_id: draw.id,
     game: draw.game,
@@ -121,6 +124,13 @@ export async function drawView(tx: Tx, draw: DrawRow, games: DrawGames): Promise
     verify: draw.status === 'settled' ? `/api/v1/verify/${draw.id}` : null,
     server_time: tx.now.toISOString(),
   }
+}
+
+/** A draw with those winners whose showing is an event already: what the events so far come to, for rooms. */
+export async function toldView(tx: Tx, draw: DrawRow, games: DrawGames): Promise<DrawView> {
+  const view = await drawView(tx, draw, games)
+  const told = new Set(view.reveals.slice(0, draw.revealed_count).map(({ place }) => place))
+  return { ...view, winners: view.winners.filter(({ place }) => told.has(place)) }
 }
 
 function beaconView({ beacon, ...doc }: CommitDoc, draw: DrawRow): DrawView['beacon'] {

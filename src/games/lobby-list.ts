@@ -1,13 +1,11 @@
 /** The list that a lobby begins with and catches up by: wheels, and whatever the registry names. */
 import type { GameEvent, Tx } from '../db/tx.ts'
 import { GAMES } from './index.ts'
-import { eventOf, LOBBY, type LobbyEntry, wheelEntry } from './lobby.ts'
-import { loadEventsSince, loadGameVersion, loadLobby } from './wheel/store.ts'
+import { LOBBY, type LobbyEntry, wheelEntry } from './lobby.ts'
+import { loadGameVersion, readSince } from './since.ts'
+import { loadLobby } from './wheel/store.ts'
 
 export type LobbySnapshot = { version: number; games: LobbyEntry[] }
-
-/** More changes than this are cheaper as a new list. */
-const EVENT_COUNT_MAX = 200
 
 /** Every published game. The version is read first, so what comes in between is folded twice, which changes nothing. */
 export async function readLobby(tx: Tx): Promise<LobbySnapshot> {
@@ -22,8 +20,5 @@ export async function readLobbySince(
   tx: Tx,
   version: number,
 ): Promise<{ version: number; events: GameEvent[] } | { snapshot: LobbySnapshot }> {
-  const rows = await loadEventsSince(tx, LOBBY, version, EVENT_COUNT_MAX + 1)
-  if (rows.length > EVENT_COUNT_MAX) return { snapshot: await readLobby(tx) }
-  const events = rows.map((row) => eventOf(tx.actor.tenantId, LOBBY, row))
-  return { version: events.at(-1)?.seq ?? version, events }
+  return readSince(tx, LOBBY, version, () => readLobby(tx))
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -30,6 +30,7 @@ export type Outcome =
 export function makePlace(more: Record<string, string> = {}) {
   const dataDir = mkdtempSync(join(tmpdir(), 'livedraw-chaos-'))
   const running = new Set<Server>()
+  let owner_url = ''
   const env = {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
@@ -67,6 +68,7 @@ export function makePlace(more: Record<string, string> = {}) {
     void exited.then(() => running.delete(server))
     server.url = await Promise.race([ready, late])
     late.catch(() => {})
+    owner_url = runningEmbeddedUrl(dataDir) ?? owner_url
     return server
   }
 
@@ -94,9 +96,19 @@ export function makePlace(more: Record<string, string> = {}) {
     return { code, text }
   }
 
-  /** Rows as the owner of the database sees them: for what a test asserts, never for what it does. */
+  /** Another process on the same database, with the same keys and a place of its own for everything else. */
+  async function startSecond(): Promise<Server> {
+    const elsewhere = join(dataDir, 'second')
+    cpSync(join(dataDir, 'keys'), join(elsewhere, 'keys'), { recursive: true })
+    return start({ DATABASE_URL: owner_url, DATA_DIR: elsewhere })
+  }
+
+  /**
+   * Rows as the owner of the database sees them, also while no server lives: for what a test asserts, never for what it
+   * does.
+   */
   async function rows(text: string, values: readonly unknown[] = []): Promise<any[]> {
-    const client = new pg.Client({ connectionString: runningEmbeddedUrl(dataDir)! })
+    const client = new pg.Client({ connectionString: owner_url })
     client.on('error', () => {})
     await client.connect()
     try {
@@ -147,7 +159,7 @@ export function makePlace(more: Record<string, string> = {}) {
     process.kill(postmaster()!, 'SIGKILL')
   }
 
-  return { dataDir, start, token, command, rows, killBackend, killPostmaster, remove }
+  return { dataDir, start, startSecond, token, command, rows, killBackend, killPostmaster, remove }
 }
 
 export type Place = ReturnType<typeof makePlace>
@@ -246,13 +258,20 @@ export async function furnish(place: Place, server: Server, player_count: number
 }
 
 /** One spin, and how it ended as far as the player knows. */
-export async function spin(server: Server, token: string, request_id: string): Promise<Outcome> {
-  try {
-    const { status, text } = await post(`${server.url}/api/v1/wheels/chaos/spins`, token, {
+export function spin(server: Server, token: string, request_id: string): Promise<Outcome> {
+  return outcomeOf(
+    post(`${server.url}/api/v1/wheels/chaos/spins`, token, {
       request_id,
       client_entropy: 'entropy-of-chaos-1',
-    })
-    if (status === 200) return { kind: 'ok', text }
+    }),
+  )
+}
+
+/** How a request ended as far as its sender knows. */
+export async function outcomeOf(asking: Promise<{ status: number; text: string }>): Promise<Outcome> {
+  try {
+    const { status, text } = await asking
+    if (status === 200 || status === 201) return { kind: 'ok', text }
     return { kind: 'fail', status, code: (JSON.parse(text) as { code: string }).code }
   } catch (error) {
     const { code } = ((error as Error).cause ?? error) as { code?: string }

@@ -1,5 +1,7 @@
 /** One of everything that a tenant can own, made over HTTP, and how each route with parameters asks for it. */
 import assert from 'node:assert/strict'
+import { GAMES } from '../../src/games/index.ts'
+import { exampleOf } from '../../src/http/resource.ts'
 import { postTransfer } from '../../src/ledger/post.ts'
 import { move, TENANT_OWNER } from '../../src/ledger/rules.ts'
 import { systemActor } from '../../src/system.ts'
@@ -153,6 +155,7 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
   ] as const
 
   const { complaint, block_id } = await aBlockedCreator(http)
+  const samples = await casesOfSamples(http, operator)
 
   const span = { from: '2030-01-01T00:00:00Z', to: '2031-01-01T00:00:00Z' }
   const draw_id = { draw_id: draw.draw_id }
@@ -229,7 +232,32 @@ export async function casesOf(http: Product, wheel: { wheel_id: string; prize_id
     [/\/preview$/, { id: policy.id }, ID, { events: [{ event: {} }] }],
     [/\/raffle-ticket-allocation-policies\//, { id: policy.id }, ID, {}],
     [/\/raffle-(reservations|purchases)\//, ...purchase, { reason: 'x' }],
+    ...samples,
   ]
+}
+
+/** A sample of every game of the registry, and each of its routes with the body of its own example. */
+async function casesOfSamples(http: Product, token: string): Promise<Case[]> {
+  const now_ms = http.clock.now().getTime()
+  const at = (ms: number) => new Date(now_ms + ms).toISOString()
+  const cases: Case[] = []
+  for (const { name, samples } of GAMES) {
+    const post = async ({ path, body }: { path: string; body?: object }) => {
+      const headers = { 'idempotency-key': `${name}-${path}`.replaceAll('/', '-') }
+      const asked = { token, headers, ...(body && { json: body }) }
+      const answer = await http.ask('POST', `/api/v1/${path}`, asked)
+      assert.ok(answer.status < 300, `${path}: ${answer.text}`)
+      return answer.body
+    }
+    const create = samples[0]!.create({ opens_at: at(0), closes_at: at(3_600_000) })
+    const { id } = await post(create)
+    await post(samples[0]!.publish(id))
+    for (const { path, body } of http.routes.filter((each) =>
+      each.path.startsWith(`/api/v1/${create.path}/{id}`),
+    ))
+      cases.push([new RegExp(`^${path.replaceAll(/[{}]/g, '\\$&')}$`), { id }, ID, body && exampleOf(body)])
+  }
+  return cases
 }
 
 /** A reward that the player `winner` won in a game of the creator `carla`, and claimed. */

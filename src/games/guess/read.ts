@@ -1,11 +1,10 @@
 /** What the rooms of a guess game begin with and catch up by. Their number is that of the game's last event. */
 import type { GameEvent, Tx } from '../../db/tx.ts'
 import type { DrawGames } from '../../draws/game.ts'
-import { type DrawView, drawView } from '../../draws/read.ts'
+import { type DrawView, toldView } from '../../draws/read.ts'
 import { loadDraw } from '../../draws/store.ts'
 import { refuse } from '../../errors.ts'
-import { eventOf } from '../lobby.ts'
-import { loadEventsSince, loadGameVersion } from '../wheel/store.ts'
+import { loadGameVersion, readSince } from '../since.ts'
 import { visibleGame } from './games.ts'
 import { notAwardedOf, winningNumbersOf } from './rules.ts'
 import { type GameRow, loadGame } from './store.ts'
@@ -60,8 +59,7 @@ export async function readGuessSnapshot(
   const row = game?.draw_id ? await loadDraw(tx, game.draw_id) : undefined
   if (game === undefined || row === undefined) refuse('game_not_found')
   const { id, title, mode, rule, status, guess_min, guess_max, number_of_winners } = game
-  const view = await drawView(tx, row, games)
-  const shown = new Set(view.reveals.slice(0, row.revealed_count).map(({ place }) => place))
+  const view = await toldView(tx, row, games)
   const is_over = row.status === 'settled'
   return {
     version,
@@ -75,7 +73,7 @@ export async function readGuessSnapshot(
       entries_root: view.entries_root,
       settle_at: view.settle_at,
       reveals: view.reveals,
-      winners: view.winners.filter(({ place }) => shown.has(place)),
+      winners: view.winners,
       cancel_reason: row.cancel_reason,
     },
     entry_count: row.entries_root === null ? game.submission_count : row.entry_count,
@@ -84,16 +82,10 @@ export async function readGuessSnapshot(
   }
 }
 
-/** More missed events than this are cheaper as a snapshot. */
-const SINCE_EVENTS_MAX = 200
-
 /** The events after a version, or a snapshot when they are too many. Refuses game_not_found. */
 export async function readGuessSince(
   tx: Tx,
   { version, ...input }: { game_id: string; version: number; games: DrawGames },
 ): Promise<{ version: number; events: GameEvent[] } | { snapshot: GuessSnapshot }> {
-  const rows = await loadEventsSince(tx, input.game_id, version, SINCE_EVENTS_MAX + 1)
-  if (rows.length > SINCE_EVENTS_MAX) return { snapshot: await readGuessSnapshot(tx, input) }
-  const events = rows.map((row) => eventOf(tx.actor.tenantId, input.game_id, row))
-  return { version: events.at(-1)?.seq ?? version, events }
+  return readSince(tx, input.game_id, version, () => readGuessSnapshot(tx, input))
 }
