@@ -105,6 +105,13 @@ export async function startClaims() {
       await decide(complaint_id, { status: 'reviewed' })
       return decide(complaint_id, { status: 'resolved', outcome: 'unfulfilled' })
     },
+    /** The audit, after what a minute does: offers and silences that are long over are one of its questions. */
+    async assertClean() {
+      while ((await stage.inTenant((tx) => forfeitDue(tx))) > 0);
+      while ((await stage.inTenant((tx) => endBlocks(tx))) > 0);
+      while ((await stage.inTenant((tx) => failSilent(tx))) > 0);
+      await stage.assertClean()
+    },
     answer: (complaint_id: string, as: Actor = stage.creator(), answer = 'It was sent.') =>
       stage.app.run(as, answerTo, { complaint_id, answer }),
     /** Do what the minute does. */
