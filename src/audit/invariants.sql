@@ -891,6 +891,7 @@ left join winner_history h on h.tenant_id = c.tenant_id and h.game_id = c.game_i
 left join reward_claims f on f.tenant_id = c.tenant_id and f.id = c.promoted_from
 where (h.user_id = c.user_id and g.reward_type not in ('coins', 'voucher')
        and g.creator_id = c.creator_id and g.company_id is not distinct from c.company_id
+       and coalesce(g.creator_name, c.creator_name) = c.creator_name
        and case when c.promoted_from is null then not h.is_alternate and c.place = c.prize_place
                 else h.is_alternate and f.game_id = c.game_id and f.prize_place = c.prize_place and f.claim_status = 'forfeited' end) is not true;
 

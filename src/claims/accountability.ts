@@ -137,14 +137,14 @@ async function tellParty(tx: Tx, party: Party, kind: string, message: string, da
 
 /**
  * Counts what creators failed in, and blocks who has failed too often. Comes after the failure is written and before
- * anybody is told of it. Failures before the last block were paid for with it.
+ * anybody is told of it: all creators are locked, in one order, before the first inbox is.
  */
 export async function holdToAccount(tx: Tx, parties: readonly Party[]): Promise<void> {
   const settings = await readSettings(tx)
   const each = new Map(parties.map((party) => [keyOf(party), party]))
-  for (const key of [...each.keys()].sort()) {
-    const party = each.get(key)!
-    await lockParty(tx, party)
+  const ordered = [...each.keys()].sort().map((key) => each.get(key)!)
+  for (const party of ordered) await lockParty(tx, party)
+  for (const party of ordered) {
     for (const over of await endBlockOf(tx, party)) auditEnd(tx, over)
     const last = await loadNewestBlock(tx, party)
     if (last !== undefined && last.ended_at === null) continue

@@ -777,6 +777,11 @@ const PLANTS: Plant[] = [
   },
   {
     check: 'I24',
+    says: 'Only who won',
+    sql: `update games set creator_name = 'player-mallory'`,
+  },
+  {
+    check: 'I24',
     says: 'Every winner of a reward',
     sql: `delete from reward_claims where ${one('reward_claims', 'promoted_from is null')}`,
   },
