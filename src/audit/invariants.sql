@@ -1022,4 +1022,5 @@ from (select tenant_id, 'offer' as what, id, window_ends_at as due_at from rewar
       union all select tenant_id, 'silence', id, answer_due_at from complaints
                 where complaint_status <> 'resolved' and answered_at is null and failed_at is null
       union all select tenant_id, 'block', id, blocked_until from creator_blocks where ended_at is null) o
-where o.due_at < (select max(a.created_at) from audit_logs a where a.tenant_id = o.tenant_id) - interval '1 hour';
+cross join lateral (select l.created_at from audit_logs l where l.tenant_id = o.tenant_id order by l.seq desc limit 1) a
+where o.due_at < a.created_at - interval '1 hour';
