@@ -374,7 +374,7 @@ describe('the claim page and the desk', function () {
     const row = staff.page.locator('.claim-row', { hasText: (await playerOf(claimed)).winner })
     await row.getByText('2 hours old').waitFor()
     await row.getByText('The creator has answered.').waitFor()
-    await row.getByText(/player-\w+: – handed over \(0 yes, 0 no\)/).waitFor()
+    await row.getByText(/^Nothing of player-\w+ has ended yet\.$/).waitFor()
     await row.getByRole('button', { name: /^Open/ }).click()
     await staff.page.getByText('It was sent on Monday.').waitFor()
     assert.equal(await staff.page.getByRole('button', { name: 'Send' }).count(), 0)
@@ -395,7 +395,11 @@ describe('the claim page and the desk', function () {
     }
     await step(page, 'Show this to the creator').waitFor()
     await staff.page.getByRole('button', { name: 'Back to the list' }).click()
+    await staff.page.getByLabel('Show').waitFor()
+    await staff.page.locator('.tab-panel .skeleton').waitFor({ state: 'detached' })
     assert.equal(await row.count(), 0)
+    await staff.page.getByLabel('Show').selectOption('decided')
+    await row.getByText('decided', { exact: true }).waitFor()
   })
 
   it('S0-19 a decision against the creator stops new games until a date; an appeal that staff lifts ends that', async () => {
@@ -407,7 +411,7 @@ describe('the claim page and the desk', function () {
     scene.afterwards(restore)
     await travel(server, 'PT61M')
     await send(server.url, winner.token, `/claims/${claim_id}/complaints`, { message: 'Nothing came.' })
-    const [desk, staff] = await Promise.all([atDesk(creator), atDesk(operator)])
+    const [winning, desk, staff] = await Promise.all([atClaim(claimed), atDesk(creator), atDesk(operator)])
     const { winner: name } = await playerOf(claimed)
     await tab(desk.page, 'My record').click()
     await desk.page.locator('.record dd').first().getByText('–').waitFor()
@@ -421,7 +425,10 @@ describe('the claim page and the desk', function () {
       .getByText(/now has 1 on record as not handed over\. No new games before .+ \(in \d+ days\)/)
       .waitFor()
 
-    await desk.page.getByText(/1 failures: no new games before .+ \(in \d+ days\)/).waitFor()
+    await step(winning.page, 'Staff decided for you').waitFor()
+    await winning.page.getByText('The reward was not handed over; it counts against the creator.').waitFor()
+    await staff.page.getByText('decided', { exact: true }).waitFor()
+    await desk.page.getByText(/1 failure: no new games before .+ \(in \d+ days\)/).waitFor()
     await desk.page.locator('.record dd').first().getByText('0%').waitFor()
     await assert.rejects(aGame(server, creator), /403 .*creator_blocked/)
     await desk.page.getByLabel('Why it should not hold').fill('The post lost it; here is the slip.')
@@ -436,7 +443,10 @@ describe('the claim page and the desk', function () {
     await block.getByText('The slip is real.').waitFor()
     await block.getByText('over', { exact: true }).waitFor()
     await desk.page.locator('.blocked').waitFor({ state: 'detached' })
-    assert.match(await aGame(server, creator), /^[0-9a-f-]{36}$/)
+    // Whoever thinks of playing knows.
+    const next = await scene.visitor()
+    await next.page.goto(`/guess?game=${await aGame(server, creator)}`)
+    await next.page.getByText(/^Handed over by player-\w+, who kept 0 of 1 such promises \(0%\)\.$/).waitFor()
   })
 
   it('S0-19 an auditor sees queue and blocks, and can decide nothing', async () => {

@@ -70,7 +70,7 @@ export function makeClaim(token: string, id: string): ClaimOf {
     const question = ++asked
     try {
       const claim = await readClaim(token, id)
-      const page = mayRead(claim) ? await readMessages(token, id, null) : null
+      const page = seesAll(claim) ? await readMessages(token, id, null) : null
       if (question !== asked) return
       tell(get(), claim, page?.data ?? [])
       const is_first = get().messages === null
@@ -157,10 +157,14 @@ export function makeClaim(token: string, id: string): ClaimOf {
   }
 }
 
-/** Staff reads the thread while a complaint is open. */
-function mayRead({ you_are, complaint }: Claim): boolean {
+/** Staff reads what both sides wrote while a complaint is open. */
+export function seesAll({ you_are, complaint }: Claim): boolean {
   return you_are !== 'staff' || (complaint !== null && complaint.status !== 'resolved')
 }
+
+/** Decided against the creator, which leaves the claim disputed for good. */
+export const isDecided = ({ status, complaint }: Claim): boolean =>
+  status === 'disputed' && complaint?.status === 'resolved'
 
 function merged(known: readonly Message[], page: readonly Message[]): Message[] {
   const all = new Map([...known, ...page].map((message) => [message.message_id, message]))
