@@ -243,7 +243,7 @@ describe('the claim page and the desk', function () {
       buffer: await aPicture('jpeg'),
     })
     for (const each of [desk.page, page]) {
-      const picture = each.getByRole('img', { name: /^Picture of the Creator, / })
+      const picture = each.getByRole('img', { name: /^Creator’s picture, / })
       await picture.waitFor()
       assert.equal(
         await picture.evaluate((img) => (img as unknown as { naturalWidth: number }).naturalWidth),
@@ -257,7 +257,7 @@ describe('the claim page and the desk', function () {
     const large = Buffer.alloc(5 * 1024 * 1024 + 1)
     await add(page).setInputFiles({ name: 'b.png', mimeType: 'image/png', buffer: large })
     await page.getByRole('alert').filter({ hasText: 'larger than 5 MB' }).waitFor()
-    assert.equal(await page.getByRole('img', { name: /^Picture of/ }).count(), 1)
+    assert.equal(await page.getByRole('img', { name: /’s picture, / }).count(), 1)
 
     await page.getByRole('button', { name: 'The reward came' }).click()
     await page.getByRole('button', { name: 'Yes, it came' }).click()
@@ -284,7 +284,7 @@ describe('the claim page and the desk', function () {
       .setInputFiles({ name: 'a.png', mimeType: 'image/png', buffer: await aPicture() })
     await page.getByRole('progressbar', { name: 'The picture is on its way' }).waitFor()
     arrive()
-    await page.getByRole('img', { name: /^Picture of the Winner, / }).waitFor()
+    await page.getByRole('img', { name: /^Winner’s picture, / }).waitFor()
     await page.getByRole('progressbar').waitFor({ state: 'detached' })
     await said(page, 'The picture is there.')
   })
@@ -427,7 +427,8 @@ describe('the claim page and the desk', function () {
 
     await step(winning.page, 'Staff decided for you').waitFor()
     await winning.page.getByText('The reward was not handed over; it counts against the creator.').waitFor()
-    await staff.page.getByText('decided', { exact: true }).waitFor()
+    await staff.page.locator('.tag', { hasText: 'decided' }).waitFor()
+    await said(staff.page, 'The complaint: decided.')
     await desk.page.getByText(/1 failure: no new games before .+ \(in \d+ days\)/).waitFor()
     await desk.page.locator('.record dd').first().getByText('0%').waitFor()
     await assert.rejects(aGame(server, creator), /403 .*creator_blocked/)
@@ -509,6 +510,13 @@ describe('the claim page and the desk', function () {
     await page.getByText('Nobody has won anything of yours yet.').waitFor()
     assert.equal(await page.evaluate('localStorage.length && JSON.stringify(localStorage).includes("ey")'), 0)
     await page.getByRole('button', { name: 'Leave the desk' }).click()
+    await page.getByLabel('Your bearer token').waitFor()
+    assert.equal(await page.evaluate("sessionStorage.getItem('livedraw.desk')"), null)
+  })
+
+  it('S0-08 the desk closes when its token is over, and says so', async () => {
+    const { page } = await atDesk(scene.on.server.token(`ada-${process.pid}`, 'creator', 12))
+    await page.getByRole('alert').filter({ hasText: 'Your token is over.' }).waitFor()
     await page.getByLabel('Your bearer token').waitFor()
     assert.equal(await page.evaluate("sessionStorage.getItem('livedraw.desk')"), null)
   })

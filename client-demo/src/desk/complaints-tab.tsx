@@ -1,5 +1,6 @@
 /** The queue of complaints for staff: how old they are, what both sides say, the decision and what it does. */
 import { useEffect, useId, useState } from 'preact/hooks'
+import { complaintSaid } from '../shared/claim.ts'
 import { Instant } from '../shared/claim-parts.tsx'
 import {
   type Decision,
@@ -134,7 +135,7 @@ function Deciding({ bearer, tenant, news, tell, queued, is_deciding, onDecided }
     try {
       const { body } = await decideComplaint(token, id, value.etag, decision)
       if (decision.status === 'resolved') setEffect(body.effect)
-      tell(say(`complaint.status.${body.status}`))
+      tell(complaintSaid(body))
     } catch (error) {
       setWhy(whyText(asRefusal(error)))
     }
