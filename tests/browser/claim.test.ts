@@ -515,7 +515,16 @@ describe('the claim page and the desk', function () {
   })
 
   it('S0-08 the desk closes when its token is over, and says so', async () => {
-    const { page } = await atDesk(scene.on.server.token(`ada-${process.pid}`, 'creator', 12))
+    const { page } = await scene.visitor()
+    await page.clock.install()
+    const token = aCreator(scene.on.server)
+    await page.goto('/desk')
+    await page.getByLabel('Your bearer token').fill(token)
+    await page.keyboard.press('Enter')
+    await page.getByText('Nobody has won anything of yours yet.').waitFor()
+    await page.clock.fastForward('58:00')
+    assert.equal(await page.evaluate("sessionStorage.getItem('livedraw.desk')"), token)
+    await page.clock.fastForward('02:01')
     await page.getByRole('alert').filter({ hasText: 'Your token is over.' }).waitFor()
     await page.getByLabel('Your bearer token').waitFor()
     assert.equal(await page.evaluate("sessionStorage.getItem('livedraw.desk')"), null)

@@ -22,8 +22,8 @@ export type TestServer = {
   url: string
   /** Asks the HTTP API as an operator of the demo tenant. Throws what is not 2xx. */
   operate<T>(path: string, body?: unknown): Promise<T>
-  /** A bearer token of the demo tenant, good for an hour unless it says otherwise. */
-  token(sub: string, roles: string, ttl_s?: number): string
+  /** A bearer token of the demo tenant, good for an hour. */
+  token(sub: string, roles: string): string
 }
 
 type Started = { server: TestServer; browser: Browser; stop(): Promise<void> }
@@ -66,7 +66,7 @@ async function start(): Promise<Started | string> {
     server: {
       url,
       operate: (path, body) => operate(url, token, path, body),
-      token: (sub, roles, ttl_s) => makeToken(env, sub, roles, ttl_s),
+      token: (sub, roles) => makeToken(env, sub, roles),
     },
     browser,
     async stop() {
@@ -131,18 +131,8 @@ function jsonOf(line: string): { event?: string; url?: string } {
   }
 }
 
-function makeToken(env: NodeJS.ProcessEnv, sub: string, roles: string, ttl_s = 3_600): string {
-  const args = [
-    'src/commands/token.ts',
-    '--tenant',
-    'demo',
-    '--sub',
-    sub,
-    '--role',
-    roles,
-    '--ttl',
-    `${ttl_s}`,
-  ]
+function makeToken(env: NodeJS.ProcessEnv, sub: string, roles: string): string {
+  const args = ['src/commands/token.ts', '--tenant', 'demo', '--sub', sub, '--role', roles]
   const { stdout, stderr, status } = spawnSync(process.execPath, args, { cwd: ROOT, env, encoding: 'utf8' })
   if (status !== 0) throw new Error(`no token: ${stderr}`)
   return stdout.trim()
