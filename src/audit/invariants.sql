@@ -827,3 +827,200 @@ join raffle_draws d on d.tenant_id = p.tenant_id and d.id = p.event_id
 left join raffle_winners w on w.tenant_id = p.tenant_id and w.raffle_draw_id = p.event_id and w.play_id = p.id
 where (w.user_id = p.user_id and w.prize_id = p.prize_id) is not true
    or (w.winner_status = 'forfeited' and p.prize_status not in ('expired'));
+
+-- @I24 Nobody has more guesses than the game allows, and each guess is one of a participant.
+select p.game_id, p.user_id, p.submission_count, s.guesses, s.in_force
+from game_participants p
+join games g on g.tenant_id = p.tenant_id and g.id = p.game_id
+full join (select tenant_id, game_id, user_id, count(*) as guesses, count(*) filter (where replaced_by is null) as in_force
+           from game_submissions group by tenant_id, game_id, user_id) s
+  on s.tenant_id = p.tenant_id and s.game_id = p.game_id and s.user_id = p.user_id
+where (s.guesses = p.submission_count and s.in_force between 1 and g.guesses_per_user) is not true;
+
+-- @I24 The guesses of a game are 0, 1, 2, ... as many as it counts, and it counts its participants.
+select g.id, g.submission_count, s.guesses, g.participant_count, s.people
+from games g
+cross join lateral (select count(*) as guesses, count(distinct s.user_id) as people, coalesce(max(s.seq) + 1, 0) as next_seq
+                    from game_submissions s where s.tenant_id = g.tenant_id and s.game_id = g.id) s
+where s.guesses <> g.submission_count or s.next_seq <> g.submission_count or s.people <> g.participant_count;
+
+-- @I24 A guess lies between the lowest and the highest number of its game, and came after the opening and before the close.
+select s.id, s.guess, s.created_at
+from game_submissions s
+left join games g on g.tenant_id = s.tenant_id and g.id = s.game_id
+where (case when g.mode = 'draw' then s.guess is null else s.guess between g.guess_min and g.guess_max end
+       and s.created_at >= g.opens_at and s.created_at < g.closes_at) is not true;
+
+-- @I24 A drawn game has the promised number of winners, as far as its guesses reach; fewer only where its rule leaves places open.
+-- A person may win with several guesses of a game that takes several, but only once where winners are drawn.
+select g.id, g.number_of_winners, e.reach, w.winners, w.alternates
+from games g
+cross join lateral (select case when g.mode = 'draw' then count(distinct s.user_id) else count(*) end as reach
+                    from game_submissions s
+                    where s.tenant_id = g.tenant_id and s.game_id = g.id and s.replaced_by is null) e
+cross join lateral (select count(*) filter (where not h.is_alternate) as winners,
+                           count(*) filter (where h.is_alternate) as alternates,
+                           bool_or(h.is_alternate <> (h.place > g.number_of_winners)) as is_mixed
+                    from winner_history h where h.tenant_id = g.tenant_id and h.game_id = g.id) w
+where g.status in ('drawn', 'settled')
+  and (w.winners > least(g.number_of_winners, e.reach)
+       or (w.winners < least(g.number_of_winners, e.reach)
+           and coalesce(g.rule, '-') not in ('exact', 'nearest_under', 'unique', 'lowest_unique'))
+       or w.winners + w.alternates > e.reach or w.alternates > g.number_of_alternates or w.is_mixed);
+
+-- @I24 Who won a game is who its draw names, with the guess of that place, and every participant is told whether.
+select d.tenant_id, d.game_id, d.place, h.user_id
+from (select w.tenant_id, g.id as game_id, w.place, w.user_id, w.ref_id, w.is_alternate
+      from draw_winners w join games g on g.tenant_id = w.tenant_id and g.draw_id = w.draw_id) d
+full join winner_history h on h.tenant_id = d.tenant_id and h.game_id = d.game_id and h.place = d.place
+where (h.user_id = d.user_id and h.submission_id = d.ref_id and h.is_alternate = d.is_alternate) is not true
+union all
+select p.tenant_id, p.game_id, null, p.user_id
+from game_participants p
+join games g on g.tenant_id = p.tenant_id and g.id = p.game_id
+where g.status = 'settled'
+  and p.is_winner is distinct from exists (select from winner_history h
+                                           where h.tenant_id = p.tenant_id and h.game_id = p.game_id
+                                             and h.user_id = p.user_id and not h.is_alternate);
+
+-- @I24 Only who won may claim: the winner of a place, or the next alternate after a claim of the same prize was forfeited.
+select c.id, c.user_id, c.place, c.prize_place
+from reward_claims c
+left join games g on g.tenant_id = c.tenant_id and g.id = c.game_id
+left join winner_history h on h.tenant_id = c.tenant_id and h.game_id = c.game_id and h.place = c.place
+left join reward_claims f on f.tenant_id = c.tenant_id and f.id = c.promoted_from
+where (h.user_id = c.user_id and g.reward_type not in ('coins', 'voucher')
+       and g.creator_id = c.creator_id and g.company_id is not distinct from c.company_id
+       and coalesce(g.creator_name, c.creator_name) = c.creator_name
+       and case when c.promoted_from is null then not h.is_alternate and c.place = c.prize_place
+                else h.is_alternate and f.game_id = c.game_id and f.prize_place = c.prize_place and f.claim_status = 'forfeited' end) is not true;
+
+-- @I24 Every winner of a reward that is handed over was offered it.
+select h.game_id, h.place, h.user_id
+from winner_history h
+join games g on g.tenant_id = h.tenant_id and g.id = h.game_id
+left join reward_claims c on c.tenant_id = h.tenant_id and c.game_id = h.game_id and c.place = h.place
+where g.status = 'settled' and g.reward_type not in ('coins', 'voucher') and not h.is_alternate and c.id is null;
+
+-- @I24 One claim of a prize stands at most, and the item that came with it is its winner's.
+select tenant_id, game_id, prize_place, count(*) as standing
+from reward_claims
+where claim_status <> 'forfeited'
+group by tenant_id, game_id, prize_place
+having count(*) > 1
+union all
+select c.tenant_id, c.game_id, c.prize_place, c.play_id
+from reward_claims c
+left join gamification_game_plays p on p.tenant_id = c.tenant_id and p.id = c.play_id
+where c.play_id is not null
+  and (c.claim_status = 'completed' and p.event_id = c.id and coalesce(p.won_by, p.user_id) = c.user_id) is not true;
+
+-- @I24 A claim took legal steps only, each from where the last one ended.
+select claim_id, seq, before, from_status, to_status
+from (select claim_id, seq, from_status, to_status, lag(to_status) over steps as before,
+             row_number() over steps as nth
+      from claim_moves window steps as (partition by tenant_id, claim_id order by seq)) m
+where before is distinct from from_status or seq <> nth
+   or (coalesce(from_status, '-'), to_status) not in
+        (('-', 'offered'), ('offered', 'pending'), ('offered', 'forfeited'), ('pending', 'completed'), ('pending', 'disputed'),
+         ('pending', 'forfeited'), ('disputed', 'completed'), ('disputed', 'pending'));
+
+-- @I24 A claim is in the state that its last step led to, and was claimed inside its window.
+select c.id, c.claim_status, m.to_status
+from reward_claims c
+left join lateral (select to_status, moved_at, moved_by, reason from claim_moves m
+                   where m.tenant_id = c.tenant_id and m.claim_id = c.id order by seq desc limit 1) m on true
+where (m.to_status = c.claim_status and m.moved_at = c.status_at and m.moved_by = c.status_by and m.reason = c.status_reason) is not true
+   or exists (select from claim_moves m where m.tenant_id = c.tenant_id and m.claim_id = c.id
+                and m.reason = 'claimed' and (m.moved_at >= c.window_ends_at or m.moved_by <> c.user_id));
+
+-- @I24 A complaint is the winner's, comes after the claim window, and made its claim a disputed one.
+select k.id, k.created_at, c.window_ends_at
+from complaints k
+left join reward_claims c on c.tenant_id = k.tenant_id and c.id = k.claim_id
+where (c.user_id = k.complained_by and k.created_at >= c.window_ends_at
+       and exists (select from claim_moves m where m.tenant_id = k.tenant_id and m.claim_id = k.claim_id
+                     and m.to_status = 'disputed' and m.moved_by = k.complained_by and m.moved_at = k.created_at)) is not true;
+
+-- @I24 A claim is disputed while one complaint about it is open or was decided against its creator, and at no other time.
+select c.id, c.claim_status, k.open_count, k.lost_count
+from reward_claims c
+cross join lateral (select count(*) filter (where k.complaint_status <> 'resolved') as open_count,
+                           count(*) filter (where k.outcome = 'unfulfilled') as lost_count
+                    from complaints k where k.tenant_id = c.tenant_id and k.claim_id = c.id) k
+where case c.claim_status when 'disputed' then k.open_count + k.lost_count <> 1
+                          when 'completed' then k.open_count > 0 or k.lost_count > 1
+                          else k.open_count + k.lost_count > 0 end;
+
+-- @I24 A complaint was decided after a look at it, and by none of the two sides, unless the reward came meanwhile.
+select k.id, k.reviewed_by, k.resolved_by, k.outcome
+from complaints k
+left join reward_claims c on c.tenant_id = k.tenant_id and c.id = k.claim_id
+where k.reviewed_by = c.user_id or (c.company_id is null and k.reviewed_by = c.creator_id)
+   or (k.outcome in ('unfulfilled', 'dismissed')
+       and (k.reviewed_at <= k.resolved_at and k.resolved_by <> c.user_id
+            and (c.company_id is not null or k.resolved_by <> c.creator_id)) is not true)
+   or (k.outcome = 'fulfilled' and c.claim_status is distinct from 'completed');
+
+-- @I24 A failure is a silence past its time or a decision, and no decision against a creator is missing.
+select id, failed_at, answer_due_at, answered_at, outcome
+from complaints
+where (outcome = 'unfulfilled' and failed_at is null)
+   or (failed_at is not null
+       and (failed_at >= answer_due_at and (answered_at is null or answered_at >= failed_at)
+            or outcome = 'unfulfilled' and failed_at = resolved_at) is not true);
+
+-- @L50 One block of a creator stands at most, and it ends at its date or when it is lifted.
+select tenant_id, party_kind, party_id, count(*) as standing
+from creator_blocks
+where ended_at is null
+group by tenant_id, party_kind, party_id
+having count(*) > 1
+union all
+select tenant_id, party_kind, party_id, null
+from creator_blocks
+where ended_at is distinct from case when decision = 'lifted' then decided_at when ended_at is not null then blocked_until end;
+
+-- @L50 A block is for as many failures as it says, all from before it.
+select b.id, b.failure_count, f.failures
+from creator_blocks b
+cross join lateral (select count(*) as failures
+                    from complaints k
+                    join reward_claims c on c.tenant_id = k.tenant_id and c.id = k.claim_id
+                    where k.tenant_id = b.tenant_id and k.failed_at <= b.created_at
+                      and case b.party_kind when 'company' then c.company_id::text = b.party_id
+                                            else c.company_id is null and c.creator_id = b.party_id end) f
+where f.failures < b.failure_count;
+
+-- @L51 A block was lifted by somebody else than who appealed, for an appeal of the blocked side that was made while it held.
+select id, appealed_by, decided_by, decision
+from creator_blocks
+where (appeal is not null
+       and (appealed_at >= created_at and appealed_at < blocked_until
+            and (party_kind = 'company' or appealed_by = party_id)) is not true)
+   or (decision is not null
+       and (decided_by <> appealed_by and decided_at >= appealed_at and decided_at < blocked_until
+            and (party_kind = 'company' or decided_by <> party_id)) is not true);
+
+-- @I22 The version of a claim, a complaint, a block and the settings of both counts the changes that the audit log tells.
+select r.entity_type, r.id, r.changes, a.told
+from (select tenant_id, 'claim' as entity_type, id, row_version - 1 as changes from reward_claims
+      union all select tenant_id, 'complaint', id, row_version from complaints
+      union all select tenant_id, 'creator_block', id, row_version from creator_blocks
+      union all select tenant_id, 'claim_settings', tenant_id, row_version from claim_settings) r
+left join (select tenant_id, entity_type, entity_id, count(*) as told from audit_logs
+           where entity_type in ('complaint', 'creator_block', 'claim_settings')
+              or (entity_type = 'claim'
+                  and action in ('claim.claimed', 'claim.completed', 'claim.forfeited', 'claim.disputed', 'claim.resumed'))
+           group by tenant_id, entity_type, entity_id) a
+  on a.tenant_id = r.tenant_id and a.entity_type = r.entity_type and a.entity_id = r.id
+where r.changes <> coalesce(a.told, 0);
+
+-- @I23 No offer, silence or block outlived its time by an hour, as the last row of the tenant's audit log tells the time.
+select o.tenant_id, o.what, o.id, o.due_at
+from (select tenant_id, 'offer' as what, id, window_ends_at as due_at from reward_claims where claim_status = 'offered'
+      union all select tenant_id, 'silence', id, answer_due_at from complaints
+                where complaint_status <> 'resolved' and answered_at is null and failed_at is null
+      union all select tenant_id, 'block', id, blocked_until from creator_blocks where ended_at is null) o
+cross join lateral (select l.created_at from audit_logs l where l.tenant_id = o.tenant_id order by l.seq desc limit 1) a
+where o.due_at < a.created_at - interval '1 hour';

@@ -60,6 +60,7 @@ export async function changeSettings(
   tx.audit({
     action: 'update',
     entity_type: 'claim_settings',
+    entity_id: tx.actor.tenantId,
     old_values: { ...before, row_version },
     new_values: saved,
   })
@@ -136,38 +137,33 @@ async function tellParty(tx: Tx, party: Party, kind: string, message: string, da
 
 /**
  * Counts what creators failed in, and blocks who has failed too often. Comes after the failure is written and before
- * anybody is told of it. Failures before the last block were paid for with it.
+ * anybody is told of it: all creators are locked, in one order, before the first inbox is.
  */
 export async function holdToAccount(tx: Tx, parties: readonly Party[]): Promise<void> {
   const settings = await readSettings(tx)
   const each = new Map(parties.map((party) => [keyOf(party), party]))
-  for (const key of [...each.keys()].sort()) {
-    const party = each.get(key)!
-    await lockParty(tx, party)
+  const ordered = [...each.keys()].sort().map((key) => each.get(key)!)
+  for (const party of ordered) await lockParty(tx, party)
+  for (const party of ordered) {
     for (const over of await endBlockOf(tx, party)) auditEnd(tx, over)
     const last = await loadNewestBlock(tx, party)
     if (last !== undefined && last.ended_at === null) continue
     const from = failuresCountFrom(settings, last?.created_at ?? null, tx.now)
-    const { failure_count } = await countFailures(tx, party, from)
+    const { failure_count, last_failed_at } = await countFailures(tx, party, from)
     const blocked_until = blockedUntil(settings, failure_count, tx.now)
-    if (blocked_until !== null) await block(tx, { ...party, failure_count, blocked_until })
+    if (blocked_until === null) continue
+    // Others may have begun later and counted first: a block is not older than what it is for.
+    const created_at = last_failed_at! > tx.now ? last_failed_at! : tx.now
+    await block(tx, { ...party, failure_count, blocked_until, created_at })
   }
 }
 
-async function block(
-  tx: Tx,
-  {
-    party_kind,
-    party_id,
-    failure_count,
-    blocked_until,
-  }: Party & {
-    failure_count: number
-    blocked_until: Date
-  },
-): Promise<void> {
+type NewBlock = Pick<BlockRow, 'failure_count' | 'blocked_until' | 'created_at'>
+
+async function block(tx: Tx, { party_kind, party_id, ...facts }: Party & NewBlock): Promise<void> {
   const party = { party_kind, party_id }
-  const row = await insertBlock(tx, { id: newId(), ...party, failure_count, blocked_until })
+  const { failure_count, blocked_until } = facts
+  const row = await insertBlock(tx, { id: newId(), ...party, ...facts })
   if (row === undefined) throw new Error(`a second block of ${party_kind} ${party_id} under its lock`)
   const until = blocked_until.toISOString()
   tx.audit({

@@ -71,14 +71,14 @@ export async function loadPartiesOfName(tx: Tx, creator_name: string): Promise<P
   )
 }
 
-/** How often a party failed after an instant. What staff dismissed, or was handed over after all, is no failure. */
+/** How often a party failed after an instant, and when last. What was dismissed or handed over after all is no failure. */
 export async function countFailures(
   tx: Tx,
   { party_kind, party_id }: Party,
   after: Date,
-): Promise<{ failure_count: number }> {
-  const row = await tx.one<{ failure_count: number }>(
-    `select count(*)::int as failure_count
+): Promise<{ failure_count: number; last_failed_at: Date | null }> {
+  const row = await tx.one<{ failure_count: number; last_failed_at: Date | null }>(
+    `select count(*)::int as failure_count, max(k.failed_at) as last_failed_at
      from reward_claims c join complaints k on k.claim_id = c.id
      where (c.company_id = $1::uuid or (c.company_id is null and c.creator_id = $2))
        and c.claim_status = 'disputed' and k.failed_at > $3 and k.outcome is distinct from 'dismissed'`,
@@ -134,13 +134,13 @@ export function loadBlockForUpdate(tx: Tx, id: string) {
 /** Blocks a party. The index lets one stand: undefined while another does. */
 export function insertBlock(
   tx: Tx,
-  block: Pick<BlockRow, 'id' | 'party_kind' | 'party_id' | 'failure_count' | 'blocked_until'>,
+  block: Pick<BlockRow, 'id' | 'party_kind' | 'party_id' | 'failure_count' | 'blocked_until' | 'created_at'>,
 ) {
-  const { id, party_kind, party_id, failure_count, blocked_until } = block
+  const { id, party_kind, party_id, failure_count, blocked_until, created_at } = block
   return tx.one<BlockRow>(
     `insert into creator_blocks (id, party_kind, party_id, failure_count, blocked_until, created_at, updated_at)
-     values ($1, $2, $3, $4, $5, $6, $6) on conflict do nothing returning ${BLOCK}`,
-    [id, party_kind, party_id, failure_count, blocked_until, tx.now],
+     values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing returning ${BLOCK}`,
+    [id, party_kind, party_id, failure_count, blocked_until, created_at, tx.now],
   )
 }
 

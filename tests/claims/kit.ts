@@ -1,12 +1,23 @@
 /** Claims without doors: guess games that were played to the end, and what becomes of their rewards. */
-
+import {
+  appealAgainst,
+  changeSettings,
+  decideAppeal,
+  endBlocks,
+  failSilent,
+  readOwnRecords,
+} from '../../src/claims/accountability.ts'
 import { claimReward, scanCode } from '../../src/claims/claims.ts'
 import { makeCode } from '../../src/claims/codes.ts'
+import { answerTo, complain, type Decision, decideComplaint } from '../../src/claims/complaints.ts'
 import { forfeitDue } from '../../src/claims/offers.ts'
+import { type ClaimSettings, SETTINGS_DEFAULT } from '../../src/claims/rules.ts'
 import type { Actor } from '../../src/db/tx.ts'
+import { systemActor } from '../../src/system.ts'
 import { startGuessing } from '../games/guess-kit.ts'
 
 export const HOUR_MS = 3_600_000
+export const DAY_MS = 24 * HOUR_MS
 
 export type StandingRow = {
   id: string
@@ -43,9 +54,88 @@ export async function startClaims() {
   const codeOf = (claim_id: string, user: string) =>
     stage.app.run(stage.actor(user), async (tx, id: string) => makeCode(tx, id), claim_id)
 
+  /** A game that `players` won and claimed, past its window. */
+  async function dueClaims(
+    players: readonly string[],
+    wish: Parameters<typeof aWonGame>[0] = {},
+  ): Promise<string[]> {
+    const game_id = await aWonGame({
+      players,
+      number_of_winners: players.length,
+      claim_window_hours: 1,
+      ...wish,
+    })
+    const ids: string[] = []
+    for (const player of players) ids.push((await claim(game_id, player)).claim_id)
+    stage.clock.advance(HOUR_MS)
+    return ids
+  }
+
+  const complainOf = (claim_id: string, user = 'wanda', message = 'Nothing came.') =>
+    stage.app.run(stage.actor(user), complain, { claim_id, message })
+
+  /** As many complaints against carla as are wished, each by a winner of its own. */
+  async function complaintsOf(
+    count: number,
+    wish: Parameters<typeof aWonGame>[0] = {},
+  ): Promise<{ complaint_id: string; claim_id: string; winner: string }[]> {
+    const winners = Array.from({ length: count }, (_, i) => `wanda${i}`)
+    const claims = await dueClaims(winners, wish)
+    const made = []
+    for (const [i, claim_id] of claims.entries()) {
+      const { complaint_id } = await complainOf(claim_id, winners[i])
+      made.push({ complaint_id, claim_id, winner: winners[i]! })
+    }
+    return made
+  }
+
+  const decide = (complaint_id: string, decision: Decision, { app = stage.app, as = stage.boss() } = {}) =>
+    app.run(as, decideComplaint, { complaint_id, decision, versions: '*' as const })
+
   return {
     ...stage,
     aWonGame,
+    dueClaims,
+    complainOf,
+    complaintsOf,
+    aComplaint: async () => (await complaintsOf(1))[0]!,
+    decide,
+    /** Reviewed and decided that nothing came. */
+    async decideAgainst(complaint_id: string) {
+      await decide(complaint_id, { status: 'reviewed' })
+      return decide(complaint_id, { status: 'resolved', outcome: 'unfulfilled' })
+    },
+    /** The audit, after what a minute does: offers and silences that are long over are one of its questions. */
+    async assertClean() {
+      while ((await stage.inTenant((tx) => forfeitDue(tx))) > 0);
+      while ((await stage.inTenant((tx) => endBlocks(tx))) > 0);
+      while ((await stage.inTenant((tx) => failSilent(tx))) > 0);
+      await stage.assertClean()
+    },
+    answer: (complaint_id: string, as: Actor = stage.creator(), answer = 'It was sent.') =>
+      stage.app.run(as, answerTo, { complaint_id, answer }),
+    /** Do what the minute does. */
+    failSilent: (app = stage.app) => app.run(systemActor(stage.tenantId), failSilent, undefined),
+    endBlocks: (app = stage.app) => app.run(systemActor(stage.tenantId), endBlocks, undefined),
+    settle: (settings: Partial<ClaimSettings>) =>
+      stage.app.run(stage.boss(), changeSettings, {
+        settings: { ...SETTINGS_DEFAULT, ...settings },
+        versions: '*' as const,
+      }),
+    recordOf: async (as: Actor = stage.creator()) =>
+      (await stage.app.run(as, readOwnRecords, undefined)).data,
+    appeal: (block_id: string, as: Actor = stage.creator()) =>
+      stage.app.run(as, appealAgainst, { block_id, appeal: 'The post was on strike.' }),
+    decideAppeal: (block_id: string, decision: 'lifted' | 'upheld', as: Actor = stage.boss()) =>
+      stage.app.run(as, decideAppeal, { block_id, decision, note: null }),
+    blocks: () =>
+      stage.rows<{
+        id: string
+        party_id: string
+        failure_count: number
+        blocked_until: Date
+        ended_at: Date | null
+      }>('select * from creator_blocks order by created_at, id'),
     claimsOf,
     claim,
     codeOf,

@@ -725,6 +725,146 @@ const PLANTS: Plant[] = [
     says: 'Every draw whose secret',
     sql: `update draw_winners set entry_index = entry_index + 100 where ${one('draw_winners')}`,
   },
+  {
+    check: 'I24',
+    says: 'Nobody has more guesses',
+    sql: `select pg_temp.free('games'); update games set guesses_per_user = 0`,
+  },
+  {
+    check: 'I24',
+    says: 'The guesses of a game',
+    sql: `update games set participant_count = participant_count + 1 where ${one('games')}`,
+  },
+  {
+    check: 'I24',
+    says: 'A guess lies between',
+    sql: `update game_submissions set guess = 101 where ${one('game_submissions', 'guess is not null')}`,
+  },
+  {
+    check: 'I24',
+    says: 'A guess lies between',
+    sql: `update game_submissions set created_at = '2100-01-01' where ${one('game_submissions')}`,
+  },
+  {
+    check: 'I24',
+    says: 'A drawn game has',
+    sql: `update games set number_of_winners = number_of_winners + 1 where mode = 'draw'`,
+  },
+  {
+    check: 'I24',
+    says: 'A drawn game has',
+    sql: `delete from winner_history where ${one('winner_history', 'not is_alternate')}`,
+  },
+  {
+    check: 'I24',
+    says: 'Who won a game',
+    sql: `update winner_history set user_id = 'mallory' where ${one('winner_history')}`,
+  },
+  {
+    check: 'I24',
+    says: 'Who won a game',
+    sql: `update game_participants set is_winner = not is_winner where ${one('game_participants')}`,
+  },
+  {
+    check: 'I24',
+    says: 'Only who won',
+    sql: `update reward_claims set user_id = 'mallory' where ${one('reward_claims')}`,
+  },
+  {
+    check: 'I24',
+    says: 'Only who won',
+    sql: `update reward_claims set promoted_from = id where promoted_from is not null`,
+  },
+  {
+    check: 'I24',
+    says: 'Only who won',
+    sql: `update games set creator_name = 'player-mallory'`,
+  },
+  {
+    check: 'I24',
+    says: 'Every winner of a reward',
+    sql: `delete from reward_claims where ${one('reward_claims', 'promoted_from is null')}`,
+  },
+  {
+    check: 'I24',
+    says: 'One claim of a prize',
+    sql: `select pg_temp.free('reward_claims'); update reward_claims set claim_status = 'pending' where claim_status = 'forfeited'`,
+  },
+  {
+    check: 'I24',
+    says: 'One claim of a prize',
+    sql: `select pg_temp.free('reward_claims'); update reward_claims set play_id = (select min(id) from gamification_game_plays) where claim_status = 'completed'`,
+  },
+  {
+    check: 'I24',
+    says: 'A claim took legal',
+    sql: `update claim_moves set to_status = 'completed' where ${one('claim_moves', 'seq = 1')}`,
+  },
+  {
+    check: 'I24',
+    says: 'A claim is in the state',
+    sql: `update reward_claims set status_by = 'mallory' where ${one('reward_claims')}`,
+  },
+  {
+    check: 'I24',
+    says: 'A claim is in the state',
+    sql: `update claim_moves set moved_at = '2100-01-01' where reason = 'claimed'`,
+  },
+  {
+    check: 'I24',
+    says: 'A complaint is the winner',
+    sql: `update complaints set created_at = created_at - interval '1 day' where ${one('complaints')}`,
+  },
+  {
+    check: 'I24',
+    says: 'A claim is disputed',
+    sql: `update complaints set outcome = 'dismissed' where outcome = 'unfulfilled'`,
+  },
+  {
+    check: 'I24',
+    says: 'A complaint was decided',
+    sql: `update complaints set resolved_by = complained_by where outcome = 'unfulfilled'`,
+  },
+  {
+    check: 'I24',
+    says: 'A failure is a silence',
+    sql: `update complaints set failed_at = null where outcome = 'unfulfilled'`,
+  },
+  {
+    check: 'I24',
+    says: 'A failure is a silence',
+    sql: `update complaints set failed_at = answer_due_at - interval '1 second' where outcome is null`,
+  },
+  {
+    check: 'L50',
+    says: 'One block of a creator',
+    sql: `select pg_temp.free('creator_blocks'); update creator_blocks set ended_at = null`,
+  },
+  {
+    check: 'L50',
+    says: 'A block is for',
+    sql: `update creator_blocks set failure_count = 99 where ${one('creator_blocks')}`,
+  },
+  {
+    check: 'L51',
+    says: 'A block was lifted',
+    sql: `select pg_temp.free('creator_blocks'); update creator_blocks set decided_by = appealed_by where decision = 'lifted'`,
+  },
+  {
+    check: 'I22',
+    says: 'The version of a claim',
+    sql: `update complaints set row_version = row_version + 1 where ${one('complaints')}`,
+  },
+  {
+    check: 'I22',
+    says: 'The version of a claim',
+    sql: `update claim_settings set row_version = row_version + 1`,
+  },
+  {
+    check: 'I23',
+    says: 'No offer, silence',
+    sql: `update complaints set failed_at = null, answer_due_at = created_at - interval '1 day' where outcome is null`,
+  },
 ]
 
 async function onCopy<T>(act: (database: Database, url: string) => Promise<T>): Promise<T> {
@@ -772,6 +912,10 @@ describe('audit: a history of the product', function () {
         'The trace of every',
         'What prizes grant',
         'What came back',
+        'A guess lies between',
+        'Only who won may claim',
+        'A complaint is the winner',
+        'A block is for',
       ]) {
         assert.ok(seen(title) > 0, `"${title}" looked at nothing`)
       }
@@ -913,7 +1057,7 @@ describe('audit: the file of invariants', () => {
 
   it('every invariant that runs in SQL has a block', () => {
     const ids = new Set(readInvariants().blocks.map((block) => block.id))
-    for (const n of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 23])
+    for (const n of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24])
       assert.ok(ids.has(`I${n}`), `I${n}`)
   })
 })

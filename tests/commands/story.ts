@@ -1,6 +1,17 @@
 /** A small consistent history, made by the product's own use cases, for auditors to look at and tests to spoil. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { type App, makeApp } from '../../src/app.ts'
+import {
+  appealAgainst,
+  changeSettings,
+  decideAppeal,
+  failSilent,
+  readOwnRecords,
+} from '../../src/claims/accountability.ts'
+import { claimReward } from '../../src/claims/claims.ts'
+import { answerTo, complain, decideComplaint } from '../../src/claims/complaints.ts'
+import { forfeitDue } from '../../src/claims/offers.ts'
+import type { Outcome } from '../../src/claims/rules.ts'
 import { makeTestClock } from '../../src/clock.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { openPool } from '../../src/db/pool.ts'
@@ -8,6 +19,8 @@ import type { Actor, Role, Tx } from '../../src/db/tx.ts'
 import { askRedraw, decideOnRedraw, forfeitPlace } from '../../src/draws/draws.ts'
 import { drawGames } from '../../src/draws/game.ts'
 import { makeDraws } from '../../src/draws/service.ts'
+import { makeGuess } from '../../src/games/guess/guess.ts'
+import { gameCreate, gameResource } from '../../src/games/guess/resource.ts'
 import { DRAW_GAMES } from '../../src/games/index.ts'
 import { refundPurchase } from '../../src/games/raffle/campaigns.ts'
 import { makeRaffle } from '../../src/games/raffle/raffle.ts'
@@ -33,6 +46,7 @@ import { readMyPrizes, unlockPrize } from '../../src/prizes/wallet.ts'
 import { type Checkpoints, makeCheckpoints } from '../../src/proofs/checkpoints.ts'
 import { makeFairKeys } from '../../src/proofs/keys.ts'
 import { localEntropy } from '../../src/proofs/round-entropy.ts'
+import { systemActor } from '../../src/system.ts'
 
 const signing = generateKeyPairSync('ed25519').privateKey
 const seedKey = randomBytes(32)
@@ -169,6 +183,7 @@ export async function tellStory(url: string): Promise<void> {
     await wheel.advanceRounds(demo('boss').tenantId)
   }
 
+  await winAndComplain(app, checkpoints, clock, demo)
   await raffleOff(app, checkpoints, clock, demo)
 
   await checkpoints.make(demo('boss').tenantId)
@@ -322,6 +337,83 @@ async function grantCredit(tx: Tx, { user_id }: { user_id: string }): Promise<nu
   const [verdict] = await grantPrizes(tx, [grant])
   if ('refusal' in verdict!) throw verdict.refusal
   return verdict!.answer.play_id
+}
+
+/**
+ * Three people guess and win things of carla's; she hands one over, says nothing to a second winner and loses against the
+ * third, is blocked, heard, and blocked again. Of a draw of hers a winner does not claim, and the alternate is asked.
+ */
+async function winAndComplain(
+  app: App,
+  checkpoints: Checkpoints,
+  clock: { now(): Date; advance(duration_ms: number): Date },
+  who: (userId: string, roles?: Role[]) => Actor,
+): Promise<void> {
+  const [boss, carla] = [who('boss', ['operator']), who('carla', ['creator'])]
+  const games = drawGames(DRAW_GAMES)
+  const report = (where: string, error: unknown) => {
+    throw new Error(`the story failed in ${where}`, { cause: error })
+  }
+  const draws = makeDraws({ app, checkpoints, entropy: localEntropy, games, report })
+  const guess = makeGuess({ app, draws })
+  async function aGame(wish: object): Promise<string> {
+    const input = gameCreate.parse({
+      title: 'Guess the weight',
+      reward_type: 'product',
+      claim_window_hours: 1,
+      closes_at: new Date(clock.now().getTime() + 60_000).toISOString(),
+      ...wish,
+    })
+    const { id } = (await app.run(carla, gameResource().create, { input })) as { id: string }
+    await guess.publish(carla, id)
+    return id
+  }
+  const later = async (...durations_s: number[]) => {
+    for (const duration_s of durations_s) {
+      clock.advance(duration_s * 1_000)
+      await draws.advanceDue(boss.tenantId)
+    }
+  }
+  const settings = { answer_hours: 1, failures_max: 1, failure_days: 30, block_days: 30 }
+  await app.run(boss, changeSettings, { settings, versions: '*' as const })
+
+  const numbers = { mode: 'guess', rule: 'nearest', guess_min: 1, guess_max: 100, number_of_winners: 3 }
+  const guessed = await aGame({ ...numbers, guess_policy: 'replace_until_close' })
+  const drawn = await aGame({ mode: 'draw', title: 'A pumpkin', number_of_alternates: 1 })
+  for (const [i, user] of ['alice', 'bob', 'dora'].entries()) {
+    await guess.guess(who(user), { game_id: guessed, request_id: 'story-1', value: 10 * i + 1 })
+    await guess.guess(who(user), { game_id: drawn, request_id: 'story-1', value: null })
+  }
+  await guess.guess(who('alice'), { game_id: guessed, request_id: 'story-2', value: 77 })
+  await later(61, 600, 600)
+
+  const claims: { user: string; claim_id: string }[] = []
+  for (const user of ['alice', 'bob', 'dora']) {
+    const { claim_id } = await app.run(who(user), claimReward, { game_id: guessed, place: null, info: null })
+    claims.push({ user, claim_id })
+  }
+  await later(3_600)
+  await app.run(systemActor(boss.tenantId), forfeitDue, undefined)
+  // Of the three one is the alternate, whose turn it is now.
+  for (const user of ['alice', 'bob', 'dora'])
+    await app.run(who(user), claimReward, { game_id: drawn, place: null, info: null }).catch(() => undefined)
+  const complaints: string[] = []
+  for (const { user, claim_id } of claims)
+    complaints.push((await app.run(who(user), complain, { claim_id, message: 'Nothing came.' })).complaint_id)
+  const [lost, , handed] = complaints as [string, string, string]
+  const decide = async (complaint_id: string, outcome: Outcome) => {
+    const of = { complaint_id, versions: '*' as const }
+    await app.run(boss, decideComplaint, { ...of, decision: { status: 'reviewed' } })
+    await app.run(boss, decideComplaint, { ...of, decision: { status: 'resolved', outcome } })
+  }
+  await decide(lost, 'unfulfilled')
+  await app.run(carla, answerTo, { complaint_id: handed, answer: 'It was sent.' })
+  await decide(handed, 'fulfilled')
+  const [{ block }] = (await app.run(carla, readOwnRecords, undefined)).data as [any]
+  await app.run(carla, appealAgainst, { block_id: block.block_id, appeal: 'The post was on strike.' })
+  await app.run(boss, decideAppeal, { block_id: block.block_id, decision: 'lifted', note: null })
+  await later(3_600)
+  await app.run(systemActor(boss.tenantId), failSilent, undefined)
 }
 
 /**
