@@ -30,6 +30,7 @@ function linksOf({ is_production, is_demo }: Ready): Link[] {
     { name: 'Play', path: '/', says: 'spin the wheel' },
     ...(is_demo ? [{ name: 'Reel', path: '/reel', says: 'its game pops up when it ends' }] : []),
     { name: 'Wallet', path: '/wallet', says: 'unlock and use what you won' },
+    { name: 'Desk', path: '/desk', says: 'hand rewards over, decide complaints' },
     ...(is_demo ? [{ name: 'Shop', path: '/shop', says: 'order with a prize' }] : []),
     { name: 'Watch', path: '/watch', says: 'big screen, no login' },
     { name: 'Verify', path: '/verify', says: 'check any result; offline too' },

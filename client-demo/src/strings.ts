@@ -512,6 +512,8 @@ const en = {
   'reward.title': 'What can be won',
   'reward.one': 'One winner.',
   'reward.many': '{n} winners.',
+  'reward.creator_new': 'Handed over by {name}, for the first time.',
+  'reward.creator': 'Handed over by {name}, who kept {kept} of {all} such promises ({rate}).',
   'reward.link': 'More at {host}',
   'reward.cash': 'Cash',
   'reward.digital': 'Something digital',
@@ -553,6 +555,9 @@ const en = {
   'claim.step.forfeited': 'This place is gone',
   'claim.disputed_says':
     'You said that it did not come. If it comes after all, show the code: that ends the complaint.',
+  'claim.step.decided': 'Staff decided for you',
+  'claim.decided_says':
+    'It counts against the creator that nothing came. If it comes after all, show the code: that completes the claim.',
   'claim.forfeited_says': 'It was given up or not claimed in time; the next in line has the place.',
   'claim.info': 'For the creator: where it goes, or who comes for it',
   'claim.info_hint': 'Only the creator reads it, and staff if there is a complaint. It may stay empty.',
@@ -583,7 +588,7 @@ const en = {
     'Show what came, or what was sent: JPEG, PNG or WebP of up to 5 MB, {n} more. Place and camera are taken out of the file.',
   'claim.picture_add': 'Add a picture',
   'claim.picture_sending': 'The picture is on its way',
-  'claim.picture_of': 'Picture of the {who}, {when}',
+  'claim.picture_of': '{who}’s picture, {when}',
   'claim.picture_none': 'This picture cannot be shown.',
   'claim.move.won': 'Won',
   'claim.move.promoted': 'Moved up from the next in line',
@@ -631,6 +636,7 @@ const en = {
   'complaint.your_answer': 'Your answer',
   'complaint.send_answer': 'Answer',
   'complaint.answer_hint': 'Once, so say all of it. No answer in time counts against you.',
+  'complaint.said.status': 'The complaint: {status}.',
   'complaint.said.sent': 'Your complaint is with staff.',
   'complaint.said.answer': 'The creator has answered the complaint.',
   'complaint.said.answered': 'Your answer is there.',
@@ -647,6 +653,7 @@ const en = {
   'desk.no_token': 'This is no bearer token. It has three parts with dots between them.',
   'desk.wrong_role': 'This token is of no creator, operator or auditor; there is nothing to do here with it.',
   'desk.token_refused': 'The server does not take this token. It may be over, or of another server.',
+  'desk.token_over': 'Your token is over. Get a new one, and you are back.',
   'desk.as': '{name} ({roles})',
   'desk.leave': 'Leave the desk',
   'desk.tabs': 'What there is to do',
@@ -664,6 +671,7 @@ const en = {
   'desk.back': 'Back to the list',
   'desk.facts': 'How it stands',
   'desk.no_info': 'Nothing.',
+  'desk.info_hidden': 'Staff reads it while a complaint is open.',
   'desk.window': 'The time to claim it ends',
 
   'scan.lead': 'Scan the winner’s code when you hand the reward over. It works once.',
@@ -685,11 +693,13 @@ const en = {
   'record.completed': 'Handed over',
   'record.failed': 'Not handed over',
   'record.recent': 'Failures in {days} days',
-  'record.rule': 'With {max} failures in {days} days no new games can be created for a while.',
+  'record.rule.one': 'With {n} failure in {days} days no new games can be created for a while.',
+  'record.rule.other': 'With {n} failures in {days} days no new games can be created for a while.',
   'record.person': 'you',
   'record.company': 'company',
 
-  'block.until': '{n} failures: no new games before',
+  'block.until.one': '{n} failure: no new games before',
+  'block.until.other': '{n} failures: no new games before',
   'block.lifted': 'The block was lifted.',
   'block.holds': 'holds',
   'block.over': 'over',
@@ -712,7 +722,8 @@ const en = {
   'queue.sides': 'Winner {winner}, creator {creator}',
   'queue.unanswered': 'The creator has not answered; due',
   'queue.answered': 'The creator has answered.',
-  'queue.record': '{name}: {rate} handed over ({completed} yes, {failed} no)',
+  'queue.record': '{name} handed over {rate} of what ended: {completed} yes, {failed} no.',
+  'queue.record_none': 'Nothing of {name} has ended yet.',
   'queue.review': 'I am looking at it',
   'queue.outcome': 'What is your decision?',
   'queue.outcome.fulfilled': 'Handed over',
@@ -938,9 +949,9 @@ const fill = (text: string, values: Values) =>
 export const say = (key: StringKey, values: Values = {}): string => fill(dictionary[key], values)
 
 /** The sentence of a key for a number of things. */
-export function count(key: CountKey, n: number): string {
+export function count(key: CountKey, n: number, values: Values = {}): string {
   const chosen = `${key}.${plural.select(n)}`
-  return say((has(chosen) ? chosen : `${key}.other`) as StringKey, { n })
+  return say((has(chosen) ? chosen : `${key}.other`) as StringKey, { ...values, n })
 }
 
 /** True when there is a sentence for a key that came from outside. */

@@ -83,7 +83,7 @@ function handingOverRoutes(): Route[] {
       path: '/api/v1/claims/{id}/qr.svg',
       summary: 'The code that the creator scans when the reward is handed over',
       description:
-        'A new one at every call, good for a day. Whichever is scanned first completes the claim; after it none works.',
+        'A new one at every call, good for a day. Whichever is scanned first completes the claim; after it none works. `desc` in the picture is the text of the code.',
       tags: TAGS,
       roles: ['player'],
       params: claimParams,

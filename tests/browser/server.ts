@@ -22,7 +22,7 @@ export type TestServer = {
   url: string
   /** Asks the HTTP API as an operator of the demo tenant. Throws what is not 2xx. */
   operate<T>(path: string, body?: unknown): Promise<T>
-  /** A bearer token of the demo tenant. */
+  /** A bearer token of the demo tenant, good for an hour. */
   token(sub: string, roles: string): string
 }
 

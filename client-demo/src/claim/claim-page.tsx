@@ -1,7 +1,7 @@
 /** The claims of a winner, and one of them with everything that belongs to it. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Guest } from '../shared/api.ts'
-import { makeClaim } from '../shared/claim.ts'
+import { isDecided, makeClaim } from '../shared/claim.ts'
 import {
   ClaimHistory,
   type ClaimParts,
@@ -217,13 +217,13 @@ function NextStep(parts: ClaimParts) {
   return (
     <section class={`card claim-step is-${status}`} aria-labelledby="step-title">
       <h2 id="step-title" ref={title} tabIndex={-1}>
-        {say(`claim.step.${status}`)}
+        {say(`claim.step.${isDecided(claim) ? 'decided' : status}`)}
       </h2>
       {status === 'offered' && <Offered {...parts} />}
       {status === 'pending' && <Pending {...parts} />}
       {status === 'disputed' && (
         <>
-          <p>{say('claim.disputed_says')}</p>
+          <p>{say(isDecided(claim) ? 'claim.decided_says' : 'claim.disputed_says')}</p>
           <CodeCard {...parts} />
         </>
       )}

@@ -20,7 +20,7 @@ export function BlocksTab({ is_deciding, ...parts }: Props) {
   return (
     <>
       {items.length === 0 && <p class="empty">{say('block.empty')}</p>}
-      <ul class="claim-list">
+      <ul class="claim-list records">
         {items.map((block) => (
           <li key={block.block_id} class="card record">
             <h3>

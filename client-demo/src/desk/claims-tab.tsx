@@ -1,7 +1,7 @@
 /** What the bearer hands over: the list, and one claim with its thread, pictures and complaint. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks'
-import { makeClaim } from '../shared/claim.ts'
+import { isDecided, makeClaim, seesAll } from '../shared/claim.ts'
 import {
   ClaimHistory,
   type ClaimParts,
@@ -117,8 +117,8 @@ export function StatusFilter({ chosen, all, statuses, prefix, onChoose }: Filter
 type OpenProps = DeskParts & {
   id: string
   onBack: () => void
-  /** What staff does about it. */
-  children?: ComponentChildren
+  /** What staff does about it; afterwards the claim is read again, because nobody tells staff. */
+  children?: (reload: () => void) => ComponentChildren
 }
 
 /** One claim as the side that hands it over, or staff, sees it. */
@@ -165,17 +165,19 @@ export function DeskClaim({ bearer, tenant, news, tell, id, onBack, children }: 
         <div class="claim-column">
           <section class="card" aria-labelledby="facts-title">
             <h2 id="facts-title">{say('desk.facts')}</h2>
-            <p>{claim.status_says}</p>
+            <p>{isDecided(claim) ? say('complaint.outcome.unfulfilled') : claim.status_says}</p>
             <dl class="facts">
               <dt>{say('claim.info_given')}</dt>
-              <dd class="quote">{claim.claim_info ?? say('desk.no_info')}</dd>
+              <dd class="quote">
+                {claim.claim_info ?? say(seesAll(claim) ? 'desk.no_info' : 'desk.info_hidden')}
+              </dd>
               <dt>{say('desk.window')}</dt>
               <dd>
                 <Instant at={claim.window_ends_at} tenant={tenant} />
               </dd>
             </dl>
           </section>
-          <Complained {...parts}>{children}</Complained>
+          <Complained {...parts}>{children?.(() => void claim_of.load())}</Complained>
           <Pictures {...parts} />
         </div>
         <div class="claim-column">

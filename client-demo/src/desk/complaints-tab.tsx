@@ -1,5 +1,6 @@
 /** The queue of complaints for staff: how old they are, what both sides say, the decision and what it does. */
 import { useEffect, useId, useState } from 'preact/hooks'
+import { complaintSaid } from '../shared/claim.ts'
 import { Instant } from '../shared/claim-parts.tsx'
 import {
   type Decision,
@@ -31,7 +32,7 @@ export function ComplaintsTab({ is_deciding, ...parts }: Props) {
   if (open === null) return <Queue {...parts} onOpen={setOpen} />
   return (
     <DeskClaim key={open.complaint_id} {...parts} id={open.claim_id} onBack={() => setOpen(null)}>
-      <Deciding {...parts} queued={open} is_deciding={is_deciding} />
+      {(reload) => <Deciding {...parts} queued={open} is_deciding={is_deciding} onDecided={reload} />}
     </DeskClaim>
   )
 }
@@ -106,16 +107,20 @@ function QueueRow({ queued, tenant, onOpen }: RowProps) {
   )
 }
 
-const recordText = ({ creator }: Queued, record: Queued['creator_record']): string =>
-  say('queue.record', {
-    name: creator,
-    rate: rateText(record),
-    completed: record.completed_count,
-    failed: record.failed_count,
-  })
+const recordText = ({ creator: name }: Queued, record: Queued['creator_record']): string =>
+  record.fulfilment_bps === null
+    ? say('queue.record_none', { name })
+    : say('queue.record', {
+        name,
+        rate: rateText(record),
+        completed: record.completed_count,
+        failed: record.failed_count,
+      })
+
+type DecidingProps = Props & { queued: Queued; onDecided: () => void }
 
 /** The two steps of staff. A complaint that somebody else moved meanwhile is read again, and nothing is decided. */
-function Deciding({ bearer, tenant, news, tell, queued, is_deciding }: Props & { queued: Queued }) {
+function Deciding({ bearer, tenant, news, tell, queued, is_deciding, onDecided }: DecidingProps) {
   const { token } = bearer
   const id = queued.complaint_id
   const { value, refusal, reload } = useLoaded(() => readComplaint(token, id), [id, news.times])
@@ -130,11 +135,12 @@ function Deciding({ bearer, tenant, news, tell, queued, is_deciding }: Props & {
     try {
       const { body } = await decideComplaint(token, id, value.etag, decision)
       if (decision.status === 'resolved') setEffect(body.effect)
-      tell(say(`complaint.status.${body.status}`))
+      tell(complaintSaid(body))
     } catch (error) {
       setWhy(whyText(asRefusal(error)))
     }
     reload()
+    onDecided()
     setBusy(false)
   }
   if (value === undefined) return <Unavailable refusal={refusal} retry={reload} />

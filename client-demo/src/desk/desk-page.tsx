@@ -29,23 +29,34 @@ export type DeskParts = {
 
 export function DeskPage() {
   const [bearer, setBearer] = useState(keptBearer)
-  if (bearer === undefined) return <SignIn onBearer={setBearer} />
-  return (
-    <Desk
-      key={bearer.token}
-      bearer={bearer}
-      onLeave={() => {
-        forgetBearer()
-        setBearer(undefined)
-      }}
-    />
+  const [is_over, setOver] = useState(false)
+  const leave = (is_token_over: boolean) => {
+    forgetBearer()
+    setOver(is_token_over)
+    setBearer(undefined)
+  }
+  useEffect(() => {
+    if (bearer === undefined) return
+    const timer = setTimeout(() => leave(true), bearer.expires_at_ms - Date.now())
+    return () => clearTimeout(timer)
+  }, [bearer])
+  return bearer === undefined ? (
+    <SignIn first_why={is_over ? say('desk.token_over') : ''} onBearer={setBearer} />
+  ) : (
+    <Desk key={bearer.token} bearer={bearer} onLeave={() => leave(false)} />
   )
 }
 
-function SignIn({ onBearer }: { onBearer: (bearer: Bearer) => void }) {
+type SignInProps = {
+  /** Why the last token does not hold any more. */
+  first_why: string
+  onBearer: (bearer: Bearer) => void
+}
+
+function SignIn({ first_why, onBearer }: SignInProps) {
   const id = useId()
   const [text, setText] = useState('')
-  const [why, setWhy] = useState('')
+  const [why, setWhy] = useState(first_why)
   const submit = async (event: Event) => {
     event.preventDefault()
     const bearer = readBearer(text.trim())

@@ -12,7 +12,7 @@ import { useLoaded } from '../shared/loading.ts'
 import { asRefusal, whyText } from '../shared/refusal.ts'
 import type { Tenant } from '../shared/tenant.ts'
 import { Unavailable } from '../shared/ui.tsx'
-import { percentText, say } from '../strings.ts'
+import { count, percentText, say } from '../strings.ts'
 import type { DeskParts } from './desk-page.tsx'
 
 export function RecordTab({ bearer, tenant, news, tell }: DeskParts) {
@@ -64,7 +64,7 @@ function Party({ party, tenant, tell, token, reload }: PartyProps) {
           </dd>
         </div>
       </dl>
-      <p class="fine">{say('record.rule', { max: failures_max, days: failure_days })}</p>
+      <p class="fine">{count('record.rule', failures_max, { days: failure_days })}</p>
       {block !== null && <Blocked {...{ block, tenant, tell, token, reload }} />}
     </section>
   )
@@ -122,8 +122,7 @@ export function BlockFacts({ block, tenant }: { block: Block; tenant: Tenant }) 
           say('block.lifted')
         ) : (
           <>
-            {say('block.until', { n: block.failure_count })}{' '}
-            <Instant at={block.blocked_until} tenant={tenant} />
+            {count('block.until', block.failure_count)} <Instant at={block.blocked_until} tenant={tenant} />
           </>
         )}
       </p>

@@ -40,7 +40,7 @@ export function GuessPanel({ game, state, tenant }: Parts) {
           token={state.token ?? undefined}
         />
       )}
-      {state.game !== null && <Reward game={state.game} />}
+      {state.game !== null && <Reward game={state.game} tenant={tenant} />}
       {view.phase === 'open' && <GuessForm game={game} state={state} view={view} />}
       <MyGuesses mine={state.mine} view={view} />
     </>

@@ -1,13 +1,15 @@
 /** What can be won: picture, words and link, each of which may be missing or broken (S0-21). */
 import { useState } from 'preact/hooks'
+import { readCreator } from '../shared/claims-api.ts'
 import type { GameView } from '../shared/guess-api.ts'
-import { say, sayOr } from '../strings.ts'
+import { useLoaded } from '../shared/loading.ts'
+import { percentText, say, sayOr } from '../strings.ts'
 
 /** Only pages: whatever else an address may be, it is not linked to. */
 const isPage = (url: string | null): url is string => url !== null && /^https?:\/\//i.test(url)
 
-export function Reward({ game }: { game: GameView }) {
-  const { reward, image_url, link_url, description, rule_says, tie_says } = game
+export function Reward({ game, tenant }: { game: GameView; tenant: string }) {
+  const { reward, image_url, link_url, description, rule_says, tie_says, creator, company_id } = game
   const [is_broken, setBroken] = useState(false)
   return (
     <section class="reward" aria-label={say('reward.title')}>
@@ -29,6 +31,7 @@ export function Reward({ game }: { game: GameView }) {
           {say(game.number_of_winners === 1 ? 'reward.one' : 'reward.many', { n: game.number_of_winners })}{' '}
           {rule_says ?? ''} {tie_says}
         </p>
+        {reward.is_claimed && <KeptPromises name={company_id ?? creator} tenant={tenant} />}
         {description !== null && <p>{description}</p>}
         {isPage(link_url) && (
           <a class="chip" href={link_url} target="_blank" rel="noopener noreferrer nofollow">
@@ -37,6 +40,25 @@ export function Reward({ game }: { game: GameView }) {
         )}
       </div>
     </section>
+  )
+}
+
+/** Where somebody has to hand something over: how often he did (S0-19). */
+function KeptPromises({ name, tenant }: { name: string; tenant: string }) {
+  const { value } = useLoaded(() => readCreator(tenant, name), [tenant, name])
+  if (value === undefined) return null
+  const { completed_count: kept, failed_count, fulfilment_bps } = value
+  return (
+    <p class="fine">
+      {fulfilment_bps === null
+        ? say('reward.creator_new', { name })
+        : say('reward.creator', {
+            name,
+            kept,
+            all: kept + failed_count,
+            rate: percentText(fulfilment_bps / 10_000),
+          })}
+    </p>
   )
 }
 

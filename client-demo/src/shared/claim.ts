@@ -4,6 +4,7 @@ import { say } from '../strings.ts'
 import {
   answerComplaint,
   type Claim,
+  type Complaint,
   claimReward,
   complain,
   confirmClaim,
@@ -70,7 +71,7 @@ export function makeClaim(token: string, id: string): ClaimOf {
     const question = ++asked
     try {
       const claim = await readClaim(token, id)
-      const page = mayRead(claim) ? await readMessages(token, id, null) : null
+      const page = seesAll(claim) ? await readMessages(token, id, null) : null
       if (question !== asked) return
       tell(get(), claim, page?.data ?? [])
       const is_first = get().messages === null
@@ -96,7 +97,7 @@ export function makeClaim(token: string, id: string): ClaimOf {
       set({ said: say('claim.said.message', { who: say(`claim.side.${fresh.side}`), text: fresh.message }) })
     else if (before.proofs.length < claim.proofs.length) set({ said: say('claim.said.picture') })
     else if (before.complaint?.status !== claim.complaint?.status && claim.complaint !== null)
-      set({ said: say(`complaint.status.${claim.complaint.status}`) })
+      set({ said: complaintSaid(claim.complaint) })
     else if (before.complaint?.answer !== claim.complaint?.answer) set({ said: say('complaint.said.answer') })
   }
 
@@ -157,10 +158,18 @@ export function makeClaim(token: string, id: string): ClaimOf {
   }
 }
 
-/** Staff reads the thread while a complaint is open. */
-function mayRead({ you_are, complaint }: Claim): boolean {
+/** Staff reads what both sides wrote while a complaint is open. */
+export function seesAll({ you_are, complaint }: Claim): boolean {
   return you_are !== 'staff' || (complaint !== null && complaint.status !== 'resolved')
 }
+
+/** Where a complaint is now, as it is announced. */
+export const complaintSaid = ({ status }: Pick<Complaint, 'status'>): string =>
+  say('complaint.said.status', { status: say(`complaint.status.${status}`) })
+
+/** Decided against the creator, which leaves the claim disputed for good. */
+export const isDecided = ({ status, complaint }: Claim): boolean =>
+  status === 'disputed' && complaint?.status === 'resolved'
 
 function merged(known: readonly Message[], page: readonly Message[]): Message[] {
   const all = new Map([...known, ...page].map((message) => [message.message_id, message]))

@@ -138,6 +138,10 @@ export const answerComplaint = (token: string, id: string, answer: string): Prom
   ask('POST', `${API}/complaints/${id}/answer`, { token, body: { answer } })
 
 export type CreatorRecord = { completed_count: number; failed_count: number; fulfilment_bps: number | null }
+/** How a creator kept promises; everybody may know, under the name that games show. */
+export const readCreator = (tenant: string, name: string): Promise<CreatorRecord> =>
+  ask('GET', `${API}/creators/${encodeURIComponent(name)}?tenant=${encodeURIComponent(tenant)}`)
+
 export type Queued = Complaint & {
   claim_id: string
   game_id: string
