@@ -167,6 +167,28 @@ const PLANTS: Plant[] = [
     sql: `update gamification_game_plays set prize_status = 'expired' where ${one('gamification_game_plays', "prize_status = 'locked'")}`,
   },
   {
+    check: 'I32',
+    says: 'The plays and wins',
+    sql: `insert into game_analytics (tenant_id, analytics_type, metric_name, metric_value, metric_unit, metric_tags, metric_timestamp, source_game, created_at, updated_at)
+          select tenant_id, 'hourly', name, 1, 'count', '{}', date_trunc('hour', created_at, 'UTC') - hours * interval '1 hour', game_id::text, now(), now()
+          from (select * from gamification_game_plays order by created_at limit 1) p, (values ('plays', 5), ('wins', 5), ('plays', 3)) as r(name, hours)`,
+  },
+  {
+    check: 'L32',
+    says: 'The history of',
+    sql: `update prize_history set from_status = 'locked' where ${one('prize_history', "to_status = 'applied'")}`,
+  },
+  {
+    check: 'L32',
+    says: 'A prize is where',
+    sql: `delete from prize_history where to_status = 'applied' and play_id in (select id from gamification_game_plays where prize_status = 'applied')`,
+  },
+  {
+    check: 'L33',
+    says: 'A prize was applied',
+    sql: `delete from prize_applications where ${one('prize_applications', 'rolled_back_at is not null')}`,
+  },
+  {
     check: 'I14',
     says: 'The audit chain of',
     sql: `update audit_logs set prev_hash = repeat('0', 64) where seq = 2`,
@@ -1057,7 +1079,7 @@ describe('audit: the file of invariants', () => {
 
   it('every invariant that runs in SQL has a block', () => {
     const ids = new Set(readInvariants().blocks.map((block) => block.id))
-    for (const n of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24])
+    for (const n of [...Array.from({ length: 24 }, (_, i) => i + 1), 32])
       assert.ok(ids.has(`I${n}`), `I${n}`)
   })
 })
