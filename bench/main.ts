@@ -14,7 +14,9 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   joins: () => import('./joins.ts'),
   wallet: () => import('./wallet.ts'),
   plans: () => import('./plans.ts'),
+  tickets: () => import('./tickets.ts'),
   draws: () => import('./draws.ts'),
+  lists: () => import('./lists.ts'),
 }
 
 const command = makeCommand(

@@ -2,6 +2,7 @@
  * The use cases of every draw: committed to, moved on by what is due, called off, drawn again. Each move is one
  * transaction under the lock of the draw's row, so that any process may make it at any time and it is made once.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import type { CommitDoc } from '../fairness/commit.ts'
@@ -293,8 +294,8 @@ async function decide(tx: Tx, draw: DrawRow, game: DrawGame<any>, { beacon }: Ob
   await game.drawn?.(tx, draw, await loadWinners(tx, draw.id))
 }
 
-/** Leaves that are read at once where an outcome needs all of them. */
-const LEAF_PAGE = 5_000
+/** Leaves that are read at once where an outcome needs all of them, and looked at in one turn of the event loop. */
+const LEAF_PAGE = 2_000
 
 /** Decides over as many leaves as the game reads: none, the drawn ones (more of them as long as one is missing), or all. */
 async function outcomeOf(
@@ -309,15 +310,21 @@ async function outcomeOf(
   if (reads === 'none') return game.decide(config, { n }, rolls())
   const list: Leaf[] = []
   list.length = n
+  const keep = (leaf: Leaf, index: number) => {
+    list[index] = leaf
+  }
   if (reads === 'all') {
-    for (let from = 0; from < n; from += LEAF_PAGE)
-      await readLeaves(loadEntries(tx, draw.id, from, from + LEAF_PAGE), list)
-    return game.decide(config, { n, list }, rolls())
+    const narrowing = game.narrows?.(config, rolls()) ?? null
+    for (let from = 0; from < n; from += LEAF_PAGE) {
+      await readLeaves(loadEntries(tx, draw.id, from, from + LEAF_PAGE), narrowing?.see ?? keep)
+      await nextTurn()
+    }
+    return game.decide(config, { n, list: narrowing?.leaves() ?? list }, rolls())
   }
   // The stream says which leaves come next, whatever they are: read them until they decide it.
   for (let count = game.drawCount(config); ; count *= 2) {
     const drawn = take(sampling(rolls(), n), Math.min(n, count))
-    await readLeaves(loadEntriesAt(tx, draw.id, drawn), list)
+    await readLeaves(loadEntriesAt(tx, draw.id, drawn), keep)
     const is_enough = game.isEnough?.(
       config,
       drawn.map((index) => list[index]!),
@@ -328,9 +335,9 @@ async function outcomeOf(
 
 async function readLeaves(
   rows: Promise<{ entry_index: number; leaf: string }[]>,
-  list: Leaf[],
+  see: (leaf: Leaf, index: number) => void,
 ): Promise<void> {
-  for (const { entry_index, leaf } of await rows) list[entry_index] = JSON.parse(leaf) as Leaf
+  for (const { entry_index, leaf } of await rows) see(JSON.parse(leaf) as Leaf, entry_index)
 }
 
 /** Shows every winner whose time has come. */

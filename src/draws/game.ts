@@ -16,6 +16,9 @@ export type NewEntry = { user_id: string; ref_id: string; facts: LeafFacts }
 /** The list as far as an outcome needs it. A `list` may be sparse: see `reads`. */
 export type DecidedOver = { n: number; list?: Leaf[] }
 
+/** Keeps, of leaves that come in order and a part at a time, those that the outcome can depend on. */
+export type Narrowing = { see(leaf: Leaf): void; leaves(): Leaf[] }
+
 /** One place of the outcome, in order: prizes first, then alternates. */
 export type Place = { entry_index: number; prize: string | null }
 
@@ -35,6 +38,11 @@ export type DrawGame<C extends Config = Config> = {
    * list in which other leaves are missing.
    */
   reads(config: C): 'none' | 'drawn' | 'all'
+  /**
+   * For games that read all leaves: which of them to keep, so that a long list is looked at in parts and decided over few.
+   * The outcome over those must be that over all. Null where that cannot be.
+   */
+  narrows?(config: C, rolls: WordSource): Narrowing | null
   /** The outcome. Pure: the same arguments give the same bytes. */
   decide(config: C, entries: DecidedOver, rolls: WordSource): Record<string, unknown>
   /** For games that read drawn leaves: how many at least, and whether these, in drawn order, decide it. */

@@ -61,18 +61,32 @@ export function append(
   hash: Hash = NOBLE_HASH,
   onNode?: OnNode,
 ): TreeState {
-  if (leaf.length !== 32) throw new RangeError('a leaf hash is 32 bytes')
+  return appendAll(state, [leaf], hash, onNode)
+}
+
+/** The same for many leaves in order, without a state between any two of them. */
+export function appendAll(
+  state: TreeState,
+  leaves: Iterable<Uint8Array>,
+  hash: Hash = NOBLE_HASH,
+  onNode?: OnNode,
+): TreeState {
   const roots = state.roots.slice()
-  let node = leaf
-  let index = state.size
-  onNode?.(0, index, node)
-  for (let level = 1; index % 2 === 1; level++) {
-    node = nodeHash(roots.pop()!, node, hash)
-    index = (index - 1) / 2
-    onNode?.(level, index, node)
+  let { size } = state
+  for (const leaf of leaves) {
+    if (leaf.length !== 32) throw new RangeError('a leaf hash is 32 bytes')
+    let node = leaf
+    let index = size
+    onNode?.(0, index, node)
+    for (let level = 1; index % 2 === 1; level++) {
+      node = nodeHash(roots.pop()!, node, hash)
+      index = (index - 1) / 2
+      onNode?.(level, index, node)
+    }
+    roots.push(node)
+    size += 1
   }
-  roots.push(node)
-  return { size: state.size + 1, roots }
+  return { size, roots }
 }
 
 /** The root of a kept tree. */

@@ -329,7 +329,16 @@ function classesInOrder(config: Config, targets: number[], leaves: Leaf[]): numb
   return [...groups.entries()].sort(([a], [b]) => a - b).map(([, members]) => members)
 }
 
-type Classifier = (leaf: Leaf) => number | null
+export type Classifier = (leaf: Leaf) => number | null
+
+/**
+ * The class of a leaf, lower is better, null wins nothing: for matches that look at one leaf alone. Null for those that
+ * have to know every other leaf. Source: fair-1.md, section 9.4.
+ */
+export function classOfGuess(config: Config, targets: number[]): Classifier | null {
+  const knows_others = config.match === 'unique' || config.match === 'lowest_unique'
+  return knows_others ? null : classifier(config, targets, [])
+}
 
 function classifier(config: Config, targets: number[], leaves: Leaf[]): Classifier {
   const hits = new Set(targets)

@@ -1,6 +1,6 @@
 /** A Merkle tree of which every eighth level is stored: the rest is folded from it. The log and every list are one. */
 import { fromHex, toHex } from '../fairness/bytes.ts'
-import { append, type HashAt, merkleRoot, type TreeState } from '../fairness/merkle.ts'
+import { appendAll, type HashAt, merkleRoot, type TreeState } from '../fairness/merkle.ts'
 import { NODE_HASH } from '../node-hash.ts'
 
 /** One stored hash per 256 leaves, and a proof folds at most 256 hashes per level. */
@@ -34,11 +34,8 @@ export function grown(
   leaves: Iterable<Uint8Array>,
   nodes: StoredNode[] = [],
 ): { tree: TreeState; nodes: StoredNode[] } {
-  let state = tree
-  for (const leaf of leaves) {
-    state = append(state, leaf, NODE_HASH, (level, node_index, hash) => {
-      if (level > 0 && level % STORED_EVERY === 0) nodes.push({ level, node_index, hash: toHex(hash) })
-    })
-  }
+  const state = appendAll(tree, leaves, NODE_HASH, (level, node_index, hash) => {
+    if (level > 0 && level % STORED_EVERY === 0) nodes.push({ level, node_index, hash: toHex(hash) })
+  })
   return { tree: state, nodes }
 }

@@ -160,6 +160,22 @@ describe('Merkle trees', () => {
     assert.throws(() => merkle.append(merkle.EMPTY_TREE, new Uint8Array(31)), RangeError)
   })
 
+  it('P-44 many leaves at once make the tree and complete the subtrees that they make one by one', () => {
+    for (let first = 0; first <= 9; first++) {
+      const before = grown(LEAVES.slice(0, first)).state
+      const kept = structuredClone(before)
+      const completed: [number, number, Uint8Array][] = []
+      const after = merkle.appendAll(before, LEAVES.slice(first, 40), NODE_HASH, (...node) =>
+        completed.push(node),
+      )
+      const { state, stored } = grown(LEAVES.slice(0, 40))
+      assert.deepEqual(after, state)
+      assert.deepEqual(before, kept, 'the old state stays valid')
+      for (const [level, index, hash] of completed) assert.deepEqual(hash, stored.get(`${level}/${index}`))
+      assert.equal(completed.length, stored.size - grown(LEAVES.slice(0, first)).stored.size)
+    }
+  })
+
   it('P-44 both hashes make one tree', () => {
     assert.ok(sameBytes(merkle.merkleRoot(LEAVES, NOBLE_HASH), merkle.merkleRoot(LEAVES, NODE_HASH)))
   })

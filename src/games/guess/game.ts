@@ -15,6 +15,7 @@ import { tellLobby } from '../lobby.ts'
 import { playerNames } from '../players.ts'
 import { guessEntry } from './lobby.ts'
 import {
+  contenders,
   giveawayConfigSchema,
   guessConfigSchema,
   isClaimed,
@@ -61,13 +62,18 @@ const shared = {
   shown,
 }
 
-/** Guess the number; every leaf is looked at. */
+/** Guess the number; every leaf is looked at, and few are kept. */
 export const GUESS_GAME: DrawGame<Config> = {
   ...shared,
   game: 'guess',
   kind: 'guess',
   configSchema: guessConfigSchema as never,
   reads: () => 'all',
+  narrows(config, rolls) {
+    // Without leaves the outcome is the numbers alone: they are drawn first.
+    const { targets } = deriveFrom(rolls, { kind: 'guess', config, entries: { n: 0 } }).outcome
+    return contenders(config, targets as number[])
+  },
   drawCount: () => 0,
   decide: decideBy('guess'),
   places: (config, outcome) =>
@@ -76,14 +82,21 @@ export const GUESS_GAME: DrawGame<Config> = {
   entries: entriesInForce,
 }
 
+/** As many as a giveaway has places. */
+function placeCountOf(config: Config): number {
+  const { prizes, reserves } = config as unknown as { prizes: { qty: number }[]; reserves: number }
+  return prizes.reduce((sum, { qty }) => sum + qty, reserves)
+}
+
 /** A giveaway: winners are drawn among all who entered. */
 export const GIVEAWAY_GAME: DrawGame<Config> = {
   ...shared,
   game: 'giveaway',
   kind: 'draw',
   configSchema: giveawayConfigSchema as never,
-  reads: (config) => (config['onePrizePerEntrant'] === true ? 'all' : 'none'),
-  drawCount: () => 0,
+  reads: (config) => (config['onePrizePerEntrant'] === true ? 'drawn' : 'none'),
+  drawCount: placeCountOf,
+  isEnough: (config, drawn) => new Set(drawn.map(({ e }) => e)).size >= placeCountOf(config),
   decide: decideBy('draw'),
   places: (_config, outcome) => placesOfGiveaway(outcome as Parameters<typeof placesOfGiveaway>[0]),
 }

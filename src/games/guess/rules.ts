@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import type { ErrorCode, FieldError, RefusalDetail } from '../../errors.ts'
-import type { Config } from '../../fairness/transcript.ts'
+import { type Config, classOfGuess, type Leaf } from '../../fairness/transcript.ts'
 
 export const MODES = ['guess', 'guess_then_draw', 'draw'] as const
 export type Mode = (typeof MODES)[number]
@@ -172,6 +172,43 @@ export function placesOfGiveaway(outcome: {
     ...won.map((entry_index) => ({ entry_index, prize: PLACE_PRIZE })),
     ...outcome.reserves.map((entry_index) => ({ entry_index, prize: null })),
   ]
+}
+
+/** More than this is worth looking through again. */
+const CONTENDERS_MIN = 1_024
+
+/**
+ * Keeps, of guesses that come a part at a time, those that can be among the winners of these numbers: whole classes, the
+ * best first, until as many are in them as there are prizes. Null where a guess is judged by all others. Pure.
+ */
+export function contenders(
+  config: Config,
+  targets: number[],
+): { see(leaf: Leaf): void; leaves(): Leaf[] } | null {
+  const classOf = classOfGuess(config, targets)
+  if (classOf === null) return null
+  const wanted = config['prizes'] as number
+  let kept: { leaf: Leaf; rank: number }[] = []
+  let worst = Number.POSITIVE_INFINITY
+  let limit = CONTENDERS_MIN
+  const narrow = () => {
+    if (kept.length > wanted) worst = kept.map(({ rank }) => rank).sort((a, b) => a - b)[wanted - 1]!
+    kept = kept.filter(({ rank }) => rank <= worst)
+    // A class that is large by itself is not gone through for each leaf.
+    limit = Math.max(CONTENDERS_MIN, 2 * kept.length)
+  }
+  return {
+    see(leaf) {
+      const rank = classOf(leaf)
+      if (rank === null || rank > worst) return
+      kept.push({ leaf, rank })
+      if (kept.length > limit) narrow()
+    },
+    leaves() {
+      narrow()
+      return kept.map(({ leaf }) => leaf)
+    },
+  }
 }
 
 /** The numbers that were drawn; none where the rule needs none. */

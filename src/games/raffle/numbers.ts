@@ -4,8 +4,8 @@ import type { Tx } from '../../db/tx.ts'
 import { type NumberRange, permuted } from './rules.ts'
 import { type CampaignRow, loadTakenNumbers } from './store.ts'
 
-/** Candidates that are looked at together. */
-const CHUNK_MIN = 64
+/** Candidates that are looked at together: the first time, and after doubling with each look. */
+const CHUNK = { first: 64, most: 1_024 }
 
 type Numbering = 'sequential' | 'random'
 
@@ -19,6 +19,7 @@ export class NumberPool {
   readonly #known = new Set<number>()
   /** Given back in this transaction, or by reservations that ended. */
   readonly #freed: number[] = []
+  #chunk = CHUNK.first
   readonly cursors: Record<string, number>
 
   constructor(tx: Tx, campaign: CampaignRow, ranges: readonly NumberRange[]) {
@@ -78,16 +79,10 @@ export class NumberPool {
     const size = range.last - range.first + 1
     let cursor = this.cursors[key] ?? 0
     while (found.length < count && cursor < size) {
-      const end = Math.min(size, cursor + Math.max(CHUNK_MIN, count - found.length))
-      const chunk = Array.from({ length: end - cursor }, (_, i) =>
-        this.#numberAt(range, numbering, cursor + i),
-      )
-      await this.look(chunk)
-      for (const number of chunk) {
-        if (found.length === count) break
-        cursor++
-        keep(number)
-      }
+      const number = this.#numberAt(range, numbering, cursor)
+      if (!this.#known.has(number)) await this.#lookAhead(range, numbering, cursor)
+      cursor++
+      keep(number)
     }
     this.cursors[key] = cursor
     // Behind every cursor there may be numbers that came back in earlier transactions.
@@ -95,6 +90,13 @@ export class NumberPool {
     if (found.length === count) return found
     this.giveBack(found)
     return undefined
+  }
+
+  /** Looks at the candidates from a cursor on, once for all members of a batch who come to them. */
+  async #lookAhead(range: NumberRange, numbering: Numbering, cursor: number): Promise<void> {
+    const count = Math.min(this.#chunk, range.last - range.first + 1 - cursor)
+    this.#chunk = Math.min(2 * this.#chunk, CHUNK.most)
+    await this.look(Array.from({ length: count }, (_, i) => this.#numberAt(range, numbering, cursor + i)))
   }
 
   #freedOf({ first, last }: NumberRange): number[] {

@@ -76,6 +76,11 @@ export type Raffle = {
 }
 
 const LOOK_AGAIN_MS = { busy: 50, idle: 1_000 }
+/** Raffles of which a process knows what they promised. */
+const PROMISES_KEPT = 1_000
+
+/** What a buyer's request depends on; fixed when a raffle is published (resource.ts, migrations/0012_raffle.sql). */
+type Promised = Pick<CampaignRow, 'id' | 'first_draw_id' | 'ticket_price'>
 
 export function makeRaffle({
   app,
@@ -95,7 +100,7 @@ export function makeRaffle({
 
   async function enter(
     actor: Actor,
-    campaign: CampaignRow,
+    campaign: Promised,
     input: Omit<EnterInput, 'by' | 'campaign_id' | 'first_draw_id'>,
   ): Promise<Entered> {
     if (locked()) refuse('fairness_locked')
@@ -106,9 +111,21 @@ export function makeRaffle({
 
   const published = (actor: Actor, ref: string) => app.run(actor, publishedRaffle, ref)
 
+  const promises = new Map<string, Promised>()
+
+  /** As `published`, without a transaction for each buyer: an id never means another raffle, and nothing of this changes. */
+  async function promised(actor: Actor, ref: string): Promise<Promised> {
+    const known = promises.get(`${actor.tenantId}/${ref}`)
+    if (known !== undefined) return known
+    const { id, first_draw_id, ticket_price } = await published(actor, ref)
+    if (promises.size >= PROMISES_KEPT) promises.delete(promises.keys().next().value!)
+    promises.set(`${actor.tenantId}/${id}`, { id, first_draw_id, ticket_price })
+    return { id, first_draw_id, ticket_price }
+  }
+
   const ask = async (actor: Actor, ref: string, request: TicketRequest, does: 'enter' | 'reserve') => {
     const { request_id, quantity, numbers, channel, client_entropy } = request
-    const campaign = await published(actor, ref)
+    const campaign = await promised(actor, ref)
     return enter(actor, campaign, {
       user_id: actor.userId,
       request_id,

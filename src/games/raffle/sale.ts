@@ -5,7 +5,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Verdict } from '../../db/batch.ts'
-import { type Actor, inputHash, type Tx } from '../../db/tx.ts'
+import { type Actor, inputHash, type Tx, together } from '../../db/tx.ts'
 import type { NewEntry } from '../../draws/game.ts'
 import { type Accepted, addEntries, receiptOf } from '../../draws/list.ts'
 import { type DrawRow, loadDrawsForUpdate, loadEntrants } from '../../draws/store.ts'
@@ -114,9 +114,13 @@ function refuseMember(member: Member, code: ErrorCode, detail: RefusalDetail = {
 /** Decides and records a batch; see the head of this file. */
 export async function enterBatch(tx: Tx, inputs: readonly EnterInput[]): Promise<Verdict<EnterReply>[]> {
   const members: Member[] = inputs.map((input) => ({ input }))
-  const draws = await loadDrawsForUpdate(tx, [...new Set(inputs.map((input) => input.first_draw_id))])
-  const campaigns = await loadCampaignsForUpdate(tx, [...new Set(inputs.map((input) => input.campaign_id))])
-  const repeats = await answerRepeats(tx, members)
+  // Sent together and done in this order: what was answered before is looked for under the locks.
+  const [draws, campaigns, answered] = await together(
+    loadDrawsForUpdate(tx, [...new Set(inputs.map((input) => input.first_draw_id))]),
+    loadCampaignsForUpdate(tx, [...new Set(inputs.map((input) => input.campaign_id))]),
+    loadPurchasesByRequest(tx, inputs),
+  )
+  const repeats = answerRepeats(members, answered)
   for (const campaign of campaigns) {
     const mine = members.filter((member) => !member.verdict && member.input.campaign_id === campaign.id)
     const draw = draws.find((each) => each.id === campaign.first_draw_id)
@@ -128,14 +132,9 @@ export async function enterBatch(tx: Tx, inputs: readonly EnterInput[]): Promise
 }
 
 /** Requests that were answered before get that answer; of two in one batch the second waits for the first. */
-async function answerRepeats(tx: Tx, members: readonly Member[]): Promise<Map<Member, Member>> {
+function answerRepeats(members: readonly Member[], answered: readonly PurchaseRow[]): Map<Member, Member> {
   const known = new Map(
-    (
-      await loadPurchasesByRequest(
-        tx,
-        members.map((member) => member.input),
-      )
-    ).map((row) => [`${row.raffle_campaign_id}\n${row.user_id}\n${row.request_id}`, row]),
+    answered.map((row) => [`${row.raffle_campaign_id}\n${row.user_id}\n${row.request_id}`, row]),
   )
   const first = new Map<string, Member>()
   const repeats = new Map<Member, Member>()
@@ -174,18 +173,26 @@ type Sale = {
 async function enterOne(tx: Tx, campaign: CampaignRow, draw: DrawRow, members: Member[]): Promise<void> {
   const ranges = rangesOf(campaign.campaign_config, campaign.total_tickets)
   const pool = new NumberPool(tx, campaign, ranges)
-  const overdue = await loadOverdueReservations(tx, campaign.id)
-  await release(tx, campaign, overdue, pool)
-  const held = await countHeld(tx, campaign.id)
   const users = [...new Set(members.map((member) => member.input.user_id))]
+  const [overdue, held, counts] = await together(
+    loadOverdueReservations(tx, campaign.id),
+    countHeld(tx, campaign.id),
+    loadTicketCounts(tx, campaign.id, users),
+  )
+  await release(tx, campaign, overdue, pool)
+  // What a user holds counts as long as it is held.
+  const released = new Map<string, number>()
+  for (const { user_id, quantity } of overdue) add(released, user_id, quantity)
   const sale: Sale = {
     campaign,
     draw,
     pool,
-    left: campaign.total_tickets - campaign.issued_tickets - held,
-    counts: new Map(
-      (await loadTicketCounts(tx, campaign.id, users)).map((row) => [row.user_id, row.tickets]),
-    ),
+    left:
+      campaign.total_tickets -
+      campaign.issued_tickets -
+      held +
+      overdue.reduce((sum, { numbers }) => sum + numbers.length, 0),
+    counts: new Map(counts.map((row) => [row.user_id, row.tickets - (released.get(row.user_id) ?? 0)])),
   }
   await pool.look(members.flatMap((member) => [...(member.input.numbers ?? [])]))
 
@@ -372,22 +379,6 @@ async function record(tx: Tx, sale: Sale, members: readonly Member[]): Promise<v
   const reserved = members.filter(({ decided }) => decided!.purchase.purchase_status === 'reserved')
   const count = done.reduce((sum, { decided }) => sum + decided!.purchase.quantity, 0)
   const tickets = done.flatMap(({ decided }) => ticketsOf(decided!))
-  await putPurchases(
-    tx,
-    members.map(({ decided }) => decided!.purchase),
-  )
-  await deleteHeldNumbers(
-    tx,
-    done.filter(({ decided }) => !decided!.is_new).map(({ decided }) => decided!.purchase.id),
-  )
-  await insertTickets(tx, tickets)
-  await insertHeldNumbers(
-    tx,
-    reserved.flatMap(({ decided: { purchase } = {} as Decided }) =>
-      purchase.numbers.map((number) => ({ campaign_id: campaign.id, number, purchase_id: purchase.id })),
-    ),
-  )
-  await countIssued(tx, campaign.id, count, pool.cursors)
   campaign.sold_tickets += count
   campaign.issued_tickets += count
   const entries = await enterList(tx, sale, done)
@@ -395,7 +386,7 @@ async function record(tx: Tx, sale: Sale, members: readonly Member[]): Promise<v
   let signed = 0
   for (const member of members) {
     const { purchase } = member.decided!
-    const answer = answerOf(tx, sale, member.decided!, entries, wins)
+    const answer = answerOf(tx, sale, member.decided!, entries, wins.told)
     const text = JSON.stringify(answer)
     if (member.decided!.is_new) purchase.answer = text
     else purchase.paid_answer = text
@@ -404,9 +395,21 @@ async function record(tx: Tx, sale: Sale, members: readonly Member[]): Promise<v
     if (signed % SLICE < purchase.quantity) await nextTurn()
     audit(tx, member)
   }
-  await putPurchases(
-    tx,
-    members.map(({ decided }) => decided!.purchase),
+  const unheld = done.filter(({ decided }) => !decided!.is_new).map(({ decided }) => decided!.purchase.id)
+  const held = reserved.flatMap(({ decided: { purchase } = {} as Decided }) =>
+    purchase.numbers.map((number) => ({ campaign_id: campaign.id, number, purchase_id: purchase.id })),
+  )
+  // In this order: a ticket names its purchase, a number that won names its ticket.
+  await together(
+    putPurchases(
+      tx,
+      members.map(({ decided }) => decided!.purchase),
+    ),
+    ...(unheld.length > 0 ? [deleteHeldNumbers(tx, unheld)] : []),
+    ...(tickets.length > 0 ? [insertTickets(tx, tickets)] : []),
+    ...(held.length > 0 ? [insertHeldNumbers(tx, held)] : []),
+    countIssued(tx, campaign.id, count, pool.cursors),
+    ...(wins.taken.length > 0 ? [takeInstantWins(tx, campaign.id, wins.taken)] : []),
   )
   await tell(tx, sale, done, reserved)
 }
@@ -446,17 +449,16 @@ async function enterList(tx: Tx, sale: Sale, done: readonly Member[]): Promise<M
 
 type Win = { ticket_number: string; prize_id: number; play_id: number | null }
 
+/** What winners are told by ticket, and what the numbers are to be marked with once the tickets are written. */
+type Wins = { told: Map<string, Win>; taken: Parameters<typeof takeInstantWins>[2] }
+
 /** Numbers that win at once: the prize is granted in the same transaction. */
-async function winAtOnce(
-  tx: Tx,
-  campaign: CampaignRow,
-  tickets: readonly NewTicket[],
-): Promise<Map<string, Win>> {
-  const won = new Map<string, Win>()
-  if (campaign.instant_hash === null || tickets.length === 0) return won
+async function winAtOnce(tx: Tx, campaign: CampaignRow, tickets: readonly NewTicket[]): Promise<Wins> {
+  const told = new Map<string, Win>()
+  if (campaign.instant_hash === null || tickets.length === 0) return { told, taken: [] }
   const byNumber = new Map(tickets.map((ticket) => [Number(ticket.ticket_number), ticket]))
   const rows = await loadInstantWins(tx, campaign.id, [...byNumber.keys()])
-  if (rows.length === 0) return won
+  if (rows.length === 0) return { told, taken: [] }
   const game_id = await loadWalletGame(tx, campaign.id)
   const verdicts = await grantPrizes(
     tx,
@@ -471,13 +473,12 @@ async function winAtOnce(
     const { id, user_id, ticket_number } = byNumber.get(number)!
     const verdict = verdicts[i]!
     const play_id = 'answer' in verdict ? verdict.answer.play_id : null
-    won.set(id, { ticket_number, prize_id, play_id })
+    told.set(id, { ticket_number, prize_id, play_id })
     const player = nameOf(user_id)
     tx.emit({ gameId: campaign.id, type: 'raffle.instant_win', data: { player, ticket_number, prize_id } })
     return { number, ticket_id: id, user_id, play_id }
   })
-  await takeInstantWins(tx, campaign.id, taken)
-  return won
+  return { told, taken }
 }
 
 function answerOf(
