@@ -19,7 +19,7 @@ type Ask = {
 
 /** Sends a request and returns the parsed body. Throws ServerRefusal: the server's code, or `network`, `timeout`. */
 export async function ask<T>(
-  method: 'GET' | 'POST',
+  method: 'GET' | 'POST' | 'DELETE',
   path: string,
   { token, body, key, keepalive = false }: Ask = {},
 ): Promise<T> {
