@@ -111,14 +111,22 @@ export async function open(page: Page, slug: string): Promise<void> {
   await page.locator('.numbers[aria-busy=false]').waitFor()
 }
 
-/** From now on the page notes when each place of a draw is shown, in milliseconds since 1970 of this machine. */
+/**
+ * When a place was shown, in milliseconds since 1970 of this machine: not before `from`, when the page last had the
+ * processor, and not after `to`.
+ */
+export type Moment = { from: number; to: number }
+
+/** From now on the page notes when each place of a draw is shown. */
 export async function watchPlaces(page: Page): Promise<void> {
   await page.evaluate(`(() => {
     window.shownAt = {}
+    let from = Date.now()
+    setInterval(() => { from = Date.now() }, 10)
     const look = () => {
       for (const place of document.querySelectorAll('.place.is-shown')) {
         const list = place.closest('ol').getAttribute('aria-label')
-        window.shownAt[list + ' ' + place.querySelector('.place-no').textContent] ??= Date.now()
+        window.shownAt[list + ' ' + place.querySelector('.place-no').textContent] ??= { from, to: Date.now() }
       }
     }
     look()
@@ -127,8 +135,15 @@ export async function watchPlaces(page: Page): Promise<void> {
 }
 
 /** When which place was shown, as noted since watchPlaces. */
-export const shownAt = (page: Page): Promise<Record<string, number>> =>
-  page.evaluate<Record<string, number>>('window.shownAt')
+export const shownAt = (page: Page): Promise<Record<string, Moment>> =>
+  page.evaluate<Record<string, Moment>>('window.shownAt')
+
+/**
+ * How far apart the screens were at least: a page that the machine has left without its processor is late for a reason
+ * that is not its own.
+ */
+export const apartMs = (moments: readonly Moment[]): number =>
+  Math.max(...moments.map(({ from }) => from)) - Math.min(...moments.map(({ to }) => to))
 
 /** The winners as a page shows them, line by line. */
 export const winnersOn = (page: Page): Promise<string[]> =>

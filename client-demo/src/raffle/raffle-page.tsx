@@ -16,7 +16,7 @@ import { type Phase, phaseOf } from './phase.ts'
 import { makeRafflePlay, type RafflePlay, type RaffleUser } from './raffle.ts'
 import { Tickets } from './tickets.tsx'
 import { Wall } from './wall.tsx'
-import { prizeName } from './words.ts'
+import { prizeName, winnersSaid } from './words.ts'
 
 export function RafflePage({ tenant, game }: { tenant: string; game: string }) {
   const play = useMemo(() => makeRafflePlay(tenant, game), [tenant, game])
@@ -45,16 +45,7 @@ function Raffle({ play, state, tenant, game }: Parts) {
   const view = state.view!
   const money: Money = { currency: view.currency, decimals: state.decimals }
   const mine = new Set(tickets.map(({ ticket_number }) => ticket_number))
-  const steps = useDraws(view, board, ({ draw_id, place, player, ticket_number, is_alternate }) => {
-    const name = view.draws.find((each) => each.draw_id === draw_id)?.name ?? ''
-    const values = { draw: name, place, player, n: ticket_number }
-    const key = mine.has(ticket_number)
-      ? 'raffle.said.mine'
-      : is_alternate
-        ? 'raffle.said.alternate'
-        : 'raffle.said.winner'
-    play.say(say(key, values))
-  })
+  const steps = useDraws(view, board, (winners) => play.say(winnersSaid(winners, view, mine)))
   const won = steps.flatMap(({ winners }) =>
     winners.filter((each) => !each.is_alternate && mine.has(each.ticket_number)),
   )

@@ -115,6 +115,8 @@ export function makeRafflePlay(tenant: string, ref: string): RafflePlay {
   const pendingKey = `livedraw.raffle.${tenant}.${ref}`
   const holdKey = `livedraw.hold.${tenant}.${ref}`
 
+  const own_wins = new Set<string>()
+
   const live = connectRaffle({ game: ref }, tokenOfGuest, {
     link(link) {
       if (link.status === 'refused' && link.refusal.code === 'unauthorized') forgetGuest()
@@ -133,7 +135,9 @@ export function makeRafflePlay(tenant: string, ref: string): RafflePlay {
     },
     moved,
     instant: ({ player, ticket_number }) => {
-      set({ notice: say('raffle.instant.notice', { player, n: ticket_number }) })
+      // The own win is said with the ticket that it came with.
+      if (!own_wins.has(ticket_number))
+        set({ notice: say('raffle.instant.notice', { player, n: ticket_number }) })
       void readInstant()
     },
     ready: () => void begin(),
@@ -271,6 +275,7 @@ export function makeRafflePlay(tenant: string, ref: string): RafflePlay {
   }
 
   function bought({ numbers, instant_wins }: Bought): void {
+    for (const { ticket_number } of instant_wins) own_wins.add(ticket_number)
     const text =
       count('raffle.bought', numbers.length, { numbers: numbersText(numbers.map(Number)) }) +
       instant_wins.map(({ ticket_number }) => ` ${say('raffle.instant.mine', { n: ticket_number })}`).join('')

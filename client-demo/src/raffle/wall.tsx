@@ -1,6 +1,6 @@
 /** The wall of tickets: every number, free, held, gone or mine, live; a page of them at a time. */
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { numberText, say } from '../strings.ts'
 import { type Mark, PAGE_SIZE, type RafflePlay, type RaffleUser } from './raffle.ts'
 
@@ -36,7 +36,7 @@ export function Wall({ play, state, children }: Parts) {
     return picked.includes(number) ? 'picked' : 'free'
   }
   const wanted = useRef<number | null>(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (wanted.current === null) return
     grid.current?.querySelector<HTMLElement>(`[data-number="${wanted.current}"]`)?.focus()
     wanted.current = null

@@ -1,5 +1,6 @@
 /** Sentences of the raffle that are made of more than one. */
 import type { RaffleBoard } from '../shared/raffle-api.ts'
+import type { RaffleView, RaffleWinner } from '../shared/raffle-room.ts'
 import type { ServerRefusal } from '../shared/refusal.ts'
 import { whyText } from '../shared/refusal.ts'
 import { serverClock } from '../shared/server-clock.ts'
@@ -51,4 +52,18 @@ export function prizesText(board: RaffleBoard | null, draw_id: string): string {
       say('raffle.prize', { n: qty, name: prizeName(board, draw_id, id) || say('raffle.some_prize') }),
     )
     .join(', ')
+}
+
+/** What a screen reader says of winners that are shown at one moment. */
+export function winnersSaid(
+  winners: readonly RaffleWinner[],
+  view: RaffleView,
+  mine: ReadonlySet<string>,
+): string {
+  const sentences = winners.map(({ draw_id, place, player, ticket_number, is_alternate }) => {
+    const draw = view.draws.find((each) => each.draw_id === draw_id)?.name ?? ''
+    const who = is_alternate ? 'alternate' : mine.has(ticket_number) ? 'mine' : 'winner'
+    return say(`raffle.said.${who}`, { draw, place, player, n: ticket_number })
+  })
+  return sentences.join(' ')
 }

@@ -1,10 +1,10 @@
 /** The room of a raffle as plain values, and its winners in step on every screen. */
 import { useEffect, useRef } from 'preact/hooks'
-import { type Reveal, type Step, stepAt } from './guess-room.ts'
+import { IN_STEP_MS, type Reveal, type Step, stepAt } from './guess-room.ts'
 import { connectLive, type Link, type Live, type Loose } from './live.ts'
 import type { RaffleBoard } from './raffle-api.ts'
 import { serverClock } from './server-clock.ts'
-import { useTick } from './store.ts'
+import { useInstant } from './store.ts'
 
 export type RaffleWinner = {
   draw_id: string
@@ -148,26 +148,28 @@ export function drawsAt(view: RaffleView, board: RaffleBoard | null, now_ms: num
   })
 }
 
-const STEP_TICK_MS = 50
-
-/** What is shown now; `onShown` hears of each winner once, at its moment. What was shown before is not told. */
+/** What is shown now; `onShown` hears of winners once, at their moment. What was shown before is not told. */
 export function useDraws(
   view: RaffleView,
   board: RaffleBoard | null,
-  onShown?: (winner: RaffleWinner) => void,
+  onShown: (winners: RaffleWinner[]) => void,
 ): DrawStep[] {
   const steps = drawsAt(view, board, serverClock.now())
-  const is_showing = steps.some(({ draw, next }) => draw.status === 'drawn' || next !== null)
-  useTick(is_showing ? STEP_TICK_MS : 60_000)
+  // At the instant itself: a page that draws a wall of numbers has better to do than to look all the time.
+  useInstant(Math.min(...steps.flatMap(({ next }) => next?.reveal_at_ms ?? []), ...untold(view)))
   const shown = steps.flatMap(({ winners }) => winners)
   const told = useRef<Set<string> | null>(null)
   useEffect(() => {
     const before = told.current
     told.current = new Set(shown.map(keyOf))
-    if (before === null || onShown === undefined) return
-    for (const winner of shown) if (!before.has(keyOf(winner))) onShown(winner)
+    const fresh = before === null ? [] : shown.filter((winner) => !before.has(keyOf(winner)))
+    if (fresh.length > 0) onShown(fresh)
   }, [shown.length])
   return steps
 }
+
+/** When winners that the room has told of are to be shown, should the board be late. */
+const untold = ({ winners }: RaffleView): number[] =>
+  winners.map(({ reveal_at_ms }) => reveal_at_ms + IN_STEP_MS).filter((at_ms) => at_ms > serverClock.now())
 
 const keyOf = ({ draw_id, place }: RaffleWinner) => `${draw_id}:${place}`

@@ -1,5 +1,6 @@
 /** A value that components follow. */
 import { useEffect, useState } from 'preact/hooks'
+import { serverClock } from './server-clock.ts'
 
 export type Store<T> = {
   get(): T
@@ -37,4 +38,18 @@ export function useTick(period_ms: number): void {
     const timer = setInterval(() => render((times) => times + 1), period_ms)
     return () => clearInterval(timer)
   }, [period_ms])
+}
+
+/** Longer waits are taken up again: what the server's clock says becomes better known. */
+const WAIT_MS_MAX = 1_000
+
+/** Renders again at an instant of the server's clock; at Infinity not at all. */
+export function useInstant(at_ms: number): void {
+  const [times, render] = useState(0)
+  useEffect(() => {
+    const left_ms = at_ms - serverClock.now()
+    if (left_ms === Number.POSITIVE_INFINITY) return
+    const timer = setTimeout(() => render((n) => n + 1), Math.min(WAIT_MS_MAX, Math.max(0, left_ms)))
+    return () => clearTimeout(timer)
+  }, [at_ms, times])
 }

@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { RaffleWinners } from '../raffle/draws-panel.tsx'
 import { type Phase, phaseOf } from '../raffle/phase.ts'
+import { winnersSaid } from '../raffle/words.ts'
 import { keepCheckpoint } from '../shared/checkpoint.ts'
 import { drawAddress, verifyDrawAddress } from '../shared/guess-api.ts'
 import type { Link } from '../shared/live.ts'
@@ -65,17 +66,7 @@ type Parts = {
 const NOBODY: ReadonlySet<string> = new Set()
 
 function Screen({ view, board, tenant, game, onSaid }: Parts) {
-  const nameOf = (draw_id: string) => view.draws.find((draw) => draw.draw_id === draw_id)?.name ?? ''
-  const steps = useDraws(view, board, ({ draw_id, place, player, ticket_number, is_alternate }) =>
-    onSaid(
-      say(is_alternate ? 'raffle.said.alternate' : 'raffle.said.winner', {
-        draw: nameOf(draw_id),
-        place,
-        player,
-        n: ticket_number,
-      }),
-    ),
-  )
+  const steps = useDraws(view, board, (winners) => onSaid(winnersSaid(winners, view, NOBODY)))
   const phase = phaseOf(view, steps)
   const drawn = steps.filter(({ reveals, winners }) => reveals.length + winners.length > 0).reverse()
   // Between two draws the clock is what people wait for; at the end the last ticket stays.
