@@ -1,7 +1,7 @@
 // The public page of a draw in a real Chromium: its certificate, its list, one's own entry on it, and the film of it.
 import assert from 'node:assert/strict'
 import type { Page } from 'playwright-core'
-import { aBuyer, aRaffle, type Bought, buy, open, type TestRaffle, untilStatus } from './raffles.ts'
+import { aBuyer, aRaffle, type Bought, buy, callOff, open, type TestRaffle, untilStatus } from './raffles.ts'
 import { aScene } from './scene.ts'
 import { DESK, PHONE, type Player, sidewaysPx, smallTargets, tabTo } from './server.ts'
 
@@ -26,6 +26,7 @@ describe('the page of a draw', function () {
     )
     await untilStatus(server, raffle.id, 'settled')
   })
+  afterEach(() => callOff(scene.on.server))
   const address = () => `/draw?id=${raffle.draw_ids[0]}`
   const receipt = () => bought.tickets[1]!.receipt
   const region = (page: Page, name: string) => page.getByRole('region', { name })

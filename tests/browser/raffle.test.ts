@@ -7,6 +7,7 @@ import {
   board,
   buy,
   buyButton,
+  callOff,
   creditOf,
   number,
   open,
@@ -23,6 +24,7 @@ import { aLine, DESK, isFocused, PHONE, sidewaysPx, smallTargets, tabTo } from '
 describe('the raffle page', function () {
   this.timeout(90_000)
   const scene = aScene()
+  afterEach(() => callOff(scene.on.server))
   const said = '.buy-said'
 
   it('P-08 a number that is bought in one browser is taken at once in the other, which is told when it tries', async () => {

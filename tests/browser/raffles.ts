@@ -47,8 +47,20 @@ export async function aRaffle(server: TestServer, wish: RaffleWish = {}): Promis
   )
   await server.operate(`/raffles/${made.id}/publish`)
   await untilStatus(server, made.id, 'open')
+  standing.add(made.id)
   const draw_ids = made.draws.map(({ id }) => id)
   return { id: made.id, slug: made.campaign_slug, name, draw_ids, closes_at_ms: now_ms + sale_s * 1000 }
+}
+
+const standing = new Set<string>()
+
+/** Ends the raffles that still sell tickets, so that the server has only those of the test to look after. */
+export async function callOff(server: TestServer): Promise<void> {
+  for (const id of standing) {
+    standing.delete(id)
+    if ((await board(server, id)).raffle.status === 'open')
+      await server.operate(`/raffles/${id}/cancel`, { why: 'The test is over.' })
+  }
 }
 
 export type Board = {

@@ -1,12 +1,13 @@
 // The big screen of a draw in a real Chromium: no login, its clock, its tickets, its winners.
 import assert from 'node:assert/strict'
-import { aBuyer, aRaffle, board, buy, winnersOn } from './raffles.ts'
+import { aBuyer, aRaffle, board, buy, callOff, winnersOn } from './raffles.ts'
 import { aScene } from './scene.ts'
 import { aLine, DESK, PHONE, sidewaysPx } from './server.ts'
 
 describe('the big screen of a draw', function () {
   this.timeout(90_000)
   const scene = aScene()
+  afterEach(() => callOff(scene.on.server))
 
   it('K-03 a spectator without a token sees tickets go, the list close and the winners appear, and cannot act', async () => {
     const { slug, id, name } = await aRaffle(scene.on.server, {

@@ -172,30 +172,32 @@ function WinnerTable({ draw }: { draw: DrawView }) {
   const has_ticket = draw.winners.some(({ ticket_number }) => ticket_number !== undefined)
   return (
     <>
-      <table class="odds winners">
-        <thead>
-          <tr>
-            <th scope="col">{say('draw.place')}</th>
-            <th scope="col">{say('guess.leaders.player')}</th>
-            {has_guess && <th scope="col">{say('draw.guess')}</th>}
-            {has_ticket && <th scope="col">{say('draw.ticket')}</th>}
-            <th scope="col">{say('draw.entry')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map(({ place, player, guess, ticket_number, entry_index, is_alternate }) => (
-            <tr key={place}>
-              <th scope="row">
-                {place} {is_alternate && <span class="tag">{say('draw.alternate')}</span>}
-              </th>
-              <td>{player}</td>
-              {has_guess && <td>{guess == null ? '' : numberText(guess)}</td>}
-              {has_ticket && <td>{ticket_number}</td>}
-              <td>{entry_index}</td>
+      <div class="table-scroll">
+        <table class="odds winners">
+          <thead>
+            <tr>
+              <th scope="col">{say('draw.place')}</th>
+              <th scope="col">{say('guess.leaders.player')}</th>
+              {has_guess && <th scope="col">{say('draw.guess')}</th>}
+              {has_ticket && <th scope="col">{say('draw.ticket')}</th>}
+              <th scope="col">{say('draw.entry')}</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {shown.map(({ place, player, guess, ticket_number, entry_index, is_alternate }) => (
+              <tr key={place}>
+                <th scope="row">
+                  {place} {is_alternate && <span class="tag">{say('draw.alternate')}</span>}
+                </th>
+                <td>{player}</td>
+                {has_guess && <td>{guess == null ? '' : numberText(guess)}</td>}
+                {has_ticket && <td>{ticket_number}</td>}
+                <td>{entry_index}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
       {waiting > 0 && draw.status === 'drawn' && <p class="fine">{count('draw.waiting', waiting)}</p>}
     </>
   )

@@ -67,9 +67,18 @@ export function connectRaffle(
   token: () => Promise<string | undefined>,
   { link, view, moved, instant, ready }: RaffleEvents,
 ): Live {
-  return connectLive('raffle', options, token, {
+  let life = ''
+  let version = 0
+  const live = connectLive('raffle', options, token, {
     link,
-    state: (state) => view(viewOf(state)),
+    state(state) {
+      const now = viewOf(state)
+      version = now.version
+      view(now)
+      if (life === lifeOf(now)) return
+      life = lifeOf(now)
+      void askTime()
+    },
     messages: {
       entered: (message) => moved?.(message as Moved),
       notice: (message) => {
@@ -77,8 +86,23 @@ export function connectRaffle(
         if (notice['code'] === 'instant_win') instant?.(notice as never)
       },
     },
-    ...(ready && { ready }),
+    ready() {
+      void askTime()
+      ready?.()
+    },
   })
+
+  /** What time it is, to the millisecond: the state tells it once a second, and winners appear at an instant. */
+  async function askTime(): Promise<void> {
+    const sent_ms = Date.now()
+    try {
+      const { server_time } = await live.request<{ server_time: number }>('since', { version })
+      serverClock.answered(server_time, sent_ms)
+    } catch {
+      // The line is down or the server is busy; what is known already has to do.
+    }
+  }
+  return live
 }
 
 const msOf = (iso: unknown): number => Date.parse(String(iso ?? ''))
