@@ -40,16 +40,21 @@ export function useTick(period_ms: number): void {
   }, [period_ms])
 }
 
-/** Longer waits are taken up again: what the server's clock says becomes better known. */
-const WAIT_MS_MAX = 1_000
+/** Longer waits are taken in parts: what the server's clock says becomes better known meanwhile. */
+const WAIT_MS_MAX = 500
 
 /** Renders again at an instant of the server's clock; at Infinity not at all. */
 export function useInstant(at_ms: number): void {
-  const [times, render] = useState(0)
+  const [, render] = useState(0)
   useEffect(() => {
-    const left_ms = at_ms - serverClock.now()
-    if (left_ms === Number.POSITIVE_INFINITY) return
-    const timer = setTimeout(() => render((n) => n + 1), Math.min(WAIT_MS_MAX, Math.max(0, left_ms)))
+    if (at_ms === Number.POSITIVE_INFINITY) return
+    let timer: ReturnType<typeof setTimeout>
+    const wait = () => {
+      const left_ms = at_ms - serverClock.now()
+      if (left_ms <= 0) render((times) => times + 1)
+      else timer = setTimeout(wait, Math.min(WAIT_MS_MAX, left_ms))
+    }
+    wait()
     return () => clearTimeout(timer)
-  }, [at_ms, times])
+  }, [at_ms])
 }
