@@ -186,10 +186,10 @@ function WinnerTable({ draw }: { draw: DrawView }) {
           <tbody>
             {shown.map(({ place, player, guess, ticket_number, entry_index, is_alternate }) => (
               <tr key={place}>
-                <th scope="row">
-                  {place} {is_alternate && <span class="tag">{say('draw.alternate')}</span>}
-                </th>
-                <td>{player}</td>
+                <th scope="row">{place}</th>
+                <td>
+                  {player} {is_alternate && <span class="tag">{say('draw.alternate')}</span>}
+                </td>
                 {has_guess && <td>{guess == null ? '' : numberText(guess)}</td>}
                 {has_ticket && <td>{ticket_number}</td>}
                 <td>{entry_index}</td>
