@@ -28,7 +28,9 @@ import { type EmbeddedPostgres, EmbeddedStartError, startEmbedded } from './db/e
 import { migrate, SchemaAheadError } from './db/migrate.ts'
 import { type Database, openPool } from './db/pool.ts'
 import { type Bots, startBots } from './demo/bots.ts'
+import { creditRoutes, giveCredit } from './demo/credit.ts'
 import { makeDemo } from './demo/demo.ts'
+import { makeDemoRaffle } from './demo/raffle.ts'
 import { makeReel } from './demo/reel.ts'
 import { shopRoutes } from './demo/shop-routes.ts'
 import { drawGames } from './draws/game.ts'
@@ -39,6 +41,7 @@ import { selfTest } from './fairness/self-test.ts'
 import { makeFault } from './faults.ts'
 import { gameResource } from './games/guess/resource.ts'
 import { DRAW_GAMES, makeGames } from './games/index.ts'
+import { raffleResource } from './games/raffle/resource.ts'
 import { grantChances } from './games/wheel/chances.ts'
 import { wheelResource } from './games/wheel/resource.ts'
 import { wheelRoutes } from './games/wheel/routes.ts'
@@ -227,7 +230,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...companyRoutes(),
         ...claimRoutes({ app }),
         ...proofRoutes({ app, wheel, checkpoints }),
-        ...(config.is_demo ? shopRoutes(app, directory) : []),
+        ...(config.is_demo ? [...shopRoutes(app, directory), ...creditRoutes(directory)] : []),
       ],
       gauges: [
         {
@@ -320,6 +323,12 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
           keep(
             'demo reel',
             makeReel({ app, draws, games: gameResource(), tenant_id: demo_id }),
+            directory,
+            report,
+          ),
+          keep(
+            'demo raffle',
+            makeDemoRaffle({ app, draws, raffles: raffleResource(), tenant_id: demo_id }),
             directory,
             report,
           ),
@@ -418,7 +427,9 @@ async function playBots(url: string, { app, directory, tokens, report }: BotDeps
   const tenant = (await directory.byCode('demo'))!
   const actor = systemActor(tenant.id)
   const grant = (user_id: string) => app.run(actor, grantChances, { user_id, count: 50, reason: 'demo bot' })
-  return startBots({ url, tokens, count: BOT_COUNT, grant, report })
+  const credit = (user_id: string, occasion: string) =>
+    app.run(actor, giveCredit, { user_id, currency: tenant.currency, occasion })
+  return startBots({ url, tokens, count: BOT_COUNT, grant, credit, report })
 }
 
 /** Runs the process: signals drain it, a deadline ends it, an uncaught exception drains it and says so. */

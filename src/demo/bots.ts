@@ -1,9 +1,10 @@
-/** Bots of the demo tenant. They play as people do: a token, a socket, a visit, a spin now and then. */
+/** Bots of the demo tenant. They play as people do: a token, a socket, a visit, a spin or a ticket now and then. */
 import { randomBytes, randomInt } from 'node:crypto'
 import { Client, type Room } from '@colyseus/sdk'
 import type { Tokens } from '../http/tokens.ts'
 import { newId } from '../ids.ts'
 import { DEMO_TENANT, DEMO_WHEEL } from './demo.ts'
+import { DEMO_RAFFLE } from './raffle.ts'
 
 export type Bots = { stop(): Promise<void> }
 
@@ -13,11 +14,16 @@ export type BotOptions = {
   count: number
   /** Tops up a bot that has run out, as an operator would. */
   grant(user_id: string): Promise<unknown>
+  /** Gives a bot credit to buy with, once for each raffle. */
+  credit(user_id: string, raffle_id: string): Promise<unknown>
   report(where: string, error: unknown): void
 }
 
 const PAUSE_MS = { least: 5_000, most: 18_000 }
 const THINKING_MS = { least: 2_000, most: 60_000 }
+/** So that a wall of tickets fills while somebody looks at it. */
+const BUYING_MS = { least: 3_000, most: 30_000 }
+const TICKETS_MAX = 4
 const LOOK_AGAIN_MS = 1_000
 const FIRST_STATE_MS = 50
 const ENDED = new Set(['settled', 'cancelled'])
@@ -38,7 +44,7 @@ function watchLeaving(room: Room): () => boolean {
 }
 
 /** Starts bots, each on a connection of its own that it takes up again when it breaks. */
-export function startBots({ url, tokens, count, grant, report }: BotOptions): Bots {
+export function startBots({ url, tokens, count, grant, credit, report }: BotOptions): Bots {
   const stop = new AbortController()
   const pause = (duration_ms: number) =>
     new Promise<void>((resolve) => {
@@ -94,8 +100,14 @@ export function startBots({ url, tokens, count, grant, report }: BotOptions): Bo
     })
   }
 
-  /** Guesses once in every game that the lobby lists, and stays until its winners are shown. */
-  async function guess(user_id: string): Promise<void> {
+  type Listed = { kind: string; status: string; gameId: string; slug: string }
+
+  /** Plays once in every open game of a kind that the lobby lists. */
+  async function follow(
+    user_id: string,
+    is_ours: (game: Listed) => boolean,
+    playIn: (client: Client, user_id: string, game: string) => Promise<void>,
+  ): Promise<void> {
     const client = await clientOf(user_id)
     const lobby: Room = await client.joinOrCreate('lobby')
     lobby.onMessage('*', () => {})
@@ -104,16 +116,14 @@ export function startBots({ url, tokens, count, grant, report }: BotOptions): Bo
     const played: string[] = []
     try {
       while (!left() && !stop.signal.aborted && performance.now() < until) {
-        const listed: { kind: string; status: string; gameId: string }[] = [
-          ...(lobby.state?.games?.values() ?? []),
-        ]
+        const listed: Listed[] = [...(lobby.state?.games?.values() ?? [])]
         const open = listed.find(
-          ({ kind, status, gameId }) => kind === 'guess' && status === 'open' && !played.includes(gameId),
+          (game) => is_ours(game) && game.status === 'open' && !played.includes(game.gameId),
         )
         if (open === undefined) await pause(LOOK_AGAIN_MS)
         else {
           played.push(open.gameId)
-          await guessIn(client, open.gameId)
+          await playIn(client, user_id, open.gameId)
         }
         played.splice(0, Math.max(0, played.length - PLAYED_KEPT))
       }
@@ -122,7 +132,12 @@ export function startBots({ url, tokens, count, grant, report }: BotOptions): Bo
     }
   }
 
-  async function guessIn(client: Client, game: string): Promise<void> {
+  const guess = (user_id: string) => follow(user_id, ({ kind }) => kind === 'guess', guessIn)
+  /** Only in the raffles of the demo itself: who makes one to try it has it alone. */
+  const enter = (user_id: string) => follow(user_id, ({ slug }) => slug.startsWith(DEMO_RAFFLE), buyIn)
+
+  /** Guesses once, and stays until the winners are shown. */
+  async function guessIn(client: Client, _user_id: string, game: string): Promise<void> {
     await pause(randomInt(THINKING_MS.least, THINKING_MS.most))
     if (stop.signal.aborted) return
     const room: Room = await client.joinOrCreate('guess', { game })
@@ -140,6 +155,31 @@ export function startBots({ url, tokens, count, grant, report }: BotOptions): Bo
     }
   }
 
+  /** Buys a few tickets now and then until it gets no more, and stays until the winners are shown. */
+  async function buyIn(client: Client, user_id: string, game: string): Promise<void> {
+    const room: Room = await client.joinOrCreate('raffle', { game })
+    room.onMessage('*', () => {})
+    const left = watchLeaving(room)
+    const is_here = () => !left() && !stop.signal.aborted
+    let is_buying = true
+    try {
+      await credit(user_id, game)
+      while (is_here() && is_buying) {
+        await pause(randomInt(BUYING_MS.least, BUYING_MS.most))
+        if (!is_here()) break
+        const request = { request_id: newId(), quantity: randomInt(1, TICKETS_MAX + 1) }
+        is_buying = await room.request('buy', request).then(
+          () => true,
+          // Sold out, closed, or all that one may have: an ordinary answer.
+          () => false,
+        )
+      }
+      while (is_here() && !ENDED.has(room.state.phase)) await pause(LOOK_AGAIN_MS)
+    } finally {
+      if (!left()) await room.leave()
+    }
+  }
+
   async function live(user_id: string, act: (user_id: string) => Promise<void>): Promise<void> {
     while (!stop.signal.aborted) {
       await act(user_id).catch((error: unknown) => report('bot', error))
@@ -148,7 +188,7 @@ export function startBots({ url, tokens, count, grant, report }: BotOptions): Bo
   }
 
   const names = Array.from({ length: count }, (_, index) => `bot-${index + 1}`)
-  const lives = names.flatMap((name) => [live(name, play), live(name, guess)])
+  const lives = names.flatMap((name) => [live(name, play), live(name, guess), live(name, enter)])
   return {
     async stop() {
       stop.abort()

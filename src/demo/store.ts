@@ -147,3 +147,12 @@ export async function findPrize(tx: Tx, name: string): Promise<number> {
   if (row === undefined) throw new Error(`the demo has no prize called ${name}`)
   return row.id
 }
+
+/** The newest raffle whose slug is this and a number. */
+export function loadLastRaffle(tx: Tx, slug: string) {
+  return tx.one<{ number: number; campaign_status: string }>(
+    `select substr(campaign_slug, length($1::text) + 1)::int as number, campaign_status from raffle_campaigns
+     where campaign_slug ~ ('^' || $1::text || '[0-9]{1,9}$') order by 1 desc limit 1`,
+    [slug],
+  )
+}

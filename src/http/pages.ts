@@ -14,6 +14,7 @@ const PAGES = [
   '/draw',
   '/claim',
   '/desk',
+  '/raffle',
   '/wallet',
   '/shop',
   '/watch',

@@ -1079,7 +1079,6 @@ describe('audit: the file of invariants', () => {
 
   it('every invariant that runs in SQL has a block', () => {
     const ids = new Set(readInvariants().blocks.map((block) => block.id))
-    for (const n of [...Array.from({ length: 24 }, (_, i) => i + 1), 32])
-      assert.ok(ids.has(`I${n}`), `I${n}`)
+    for (const n of [...Array.from({ length: 24 }, (_, i) => i + 1), 32]) assert.ok(ids.has(`I${n}`), `I${n}`)
   })
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { claimRoutes } from '../../src/claims/routes.ts'
 import { companyRoutes } from '../../src/companies/routes.ts'
 import { customerRoutes } from '../../src/customers/routes.ts'
+import { creditRoutes } from '../../src/demo/credit.ts'
 import { shopRoutes } from '../../src/demo/shop-routes.ts'
 import { drawGames } from '../../src/draws/game.ts'
 import { drawRoutes } from '../../src/draws/routes.ts'
@@ -72,6 +73,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...claimRoutes({ app }),
         ...proofRoutes({ app, wheel, checkpoints }),
         ...shopRoutes(app, directory),
+        ...creditRoutes(directory),
       ]
     },
   })

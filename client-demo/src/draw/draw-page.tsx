@@ -1,8 +1,9 @@
 /** The public page of a draw: what was promised, who was in, how it was decided, and the film of it. */
 import { useEffect } from 'preact/hooks'
-import { type DrawView, readDraw, verifyDrawAddress } from '../shared/guess-api.ts'
+import { type DrawView, readDraw, verifyDrawAddress, watchDrawAddress } from '../shared/guess-api.ts'
 import { IN_STEP_MS } from '../shared/guess-room.ts'
 import { useLoaded } from '../shared/loading.ts'
+import { raffleAddress, watchRaffleAddress } from '../shared/raffle-api.ts'
 import { whyText } from '../shared/refusal.ts'
 import { serverClock } from '../shared/server-clock.ts'
 import { useTick } from '../shared/store.ts'
@@ -26,7 +27,7 @@ export function DrawPage({ id, tenant, entry }: Props) {
   }, [draw])
   return (
     <>
-      <Header page="guess" />
+      <Header page={draw?.game === 'raffle' ? 'raffle' : 'guess'} />
       <main id="main" class="draw">
         {draw === undefined ? (
           <div class="card notice" role={refusal ? 'alert' : 'status'}>
@@ -43,6 +44,22 @@ export function DrawPage({ id, tenant, entry }: Props) {
               <p class="fine">{say('draw.kind')}</p>
               <h1>{draw.draw_name}</h1>
               <p class="lead">{draw.says}</p>
+              <p class="row">
+                {draw.game === 'raffle' && (
+                  <a class="chip" href={raffleAddress(tenant, draw.game_id)}>
+                    {say('draw.game')}
+                  </a>
+                )}
+                <a
+                  class="chip"
+                  href={(draw.game === 'raffle' ? watchRaffleAddress : watchDrawAddress)(
+                    tenant,
+                    draw.game_id,
+                  )}
+                >
+                  {say('guess.watch')}
+                </a>
+              </p>
             </header>
             <Certificate draw={draw} />
             <FindEntry draw={draw} tenant={tenant} entry={entry} />
@@ -152,30 +169,35 @@ function WinnerTable({ draw }: { draw: DrawView }) {
   const shown = draw.winners.filter((winner) => Date.parse(winner.reveal_at) + IN_STEP_MS <= now_ms)
   const waiting = draw.place_count - shown.length
   const has_guess = draw.winners.some(({ guess }) => guess != null)
+  const has_ticket = draw.winners.some(({ ticket_number }) => ticket_number !== undefined)
   return (
     <>
-      <table class="odds winners">
-        <thead>
-          <tr>
-            <th scope="col">{say('draw.place')}</th>
-            <th scope="col">{say('guess.leaders.player')}</th>
-            {has_guess && <th scope="col">{say('draw.guess')}</th>}
-            <th scope="col">{say('draw.entry')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map(({ place, player, guess, entry_index, is_alternate }) => (
-            <tr key={place}>
-              <th scope="row">
-                {place} {is_alternate && <span class="tag">{say('draw.alternate')}</span>}
-              </th>
-              <td>{player}</td>
-              {has_guess && <td>{guess == null ? '' : numberText(guess)}</td>}
-              <td>{entry_index}</td>
+      <div class="table-scroll">
+        <table class="odds winners">
+          <thead>
+            <tr>
+              <th scope="col">{say('draw.place')}</th>
+              <th scope="col">{say('guess.leaders.player')}</th>
+              {has_guess && <th scope="col">{say('draw.guess')}</th>}
+              {has_ticket && <th scope="col">{say('draw.ticket')}</th>}
+              <th scope="col">{say('draw.entry')}</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {shown.map(({ place, player, guess, ticket_number, entry_index, is_alternate }) => (
+              <tr key={place}>
+                <th scope="row">{place}</th>
+                <td>
+                  {player} {is_alternate && <span class="tag">{say('draw.alternate')}</span>}
+                </td>
+                {has_guess && <td>{guess == null ? '' : numberText(guess)}</td>}
+                {has_ticket && <td>{ticket_number}</td>}
+                <td>{entry_index}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
       {waiting > 0 && draw.status === 'drawn' && <p class="fine">{count('draw.waiting', waiting)}</p>}
     </>
   )

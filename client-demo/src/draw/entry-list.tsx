@@ -76,10 +76,18 @@ export function EntryList({ draw }: { draw: DrawView }) {
   )
 }
 
-/** What a leaf says beside its pseudonym and place: a guess (`g`), the number of a ticket (`t`), and the like. */
+/** Facts of a leaf in words: a guess (`g`), the number of a ticket (`t`), how it was had (`via`), luck of the browser (`c`). */
+const WORDS: Record<string, (value: unknown) => string> = {
+  g: (value) => numberText(Number(value)),
+  t: (value) => say('draw.ticket_is', { n: String(value) }),
+  via: (value) => (value === 'paid' ? '' : say('draw.given')),
+  c: (value) => String(value).slice(0, 8),
+}
+
+/** What a leaf says beside its pseudonym and place. */
 function factsText({ e: _e, i: _i, ...facts }: Leaf): string {
-  const words = Object.entries(facts).map(([key, value]) =>
-    key === 'g' && typeof value === 'number' ? numberText(value) : `${key} ${JSON.stringify(value)}`,
+  const words = Object.entries(facts).map(
+    ([key, value]) => WORDS[key]?.(value) ?? `${key} ${JSON.stringify(value)}`,
   )
-  return words.length === 0 ? '—' : words.join(' · ')
+  return words.filter((word) => word !== '').join(' · ') || '—'
 }

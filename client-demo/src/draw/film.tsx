@@ -102,8 +102,9 @@ function Player({ replay }: { replay: Replay }) {
 function frameText(type: string, data: Record<string, unknown>): string {
   if (type === 'draw.closed') return count('film.closed', Number(data['entry_count']))
   if (type !== 'draw.revealed') return sayOr(`film.${type.slice('draw.'.length)}`, type)
-  const { place, player, guess, is_alternate } = data as unknown as WinnerView
+  const { place, player, guess, ticket_number, is_alternate } = data as unknown as WinnerView
   if (is_alternate) return say('film.alternate', { place, player })
+  if (ticket_number !== undefined) return say('film.winner_raffle', { place, player, n: ticket_number })
   return guess == null
     ? say('film.winner_draw', { place, player })
     : say('film.winner', { place, player, n: guess })

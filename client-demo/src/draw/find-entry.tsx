@@ -1,12 +1,53 @@
 /** "Was my entry really in?": a receipt or a number in, an inclusion proof out, checked in this browser. */
 import { useEffect, useState } from 'preact/hooks'
 import { receiptsOf } from '../guess/game.ts'
-import { type DrawView, type MyGuess, readMine, readProof } from '../shared/guess-api.ts'
+import { type DrawView, readMine, readProof } from '../shared/guess-api.ts'
 import { useLoaded } from '../shared/loading.ts'
+import { readTickets } from '../shared/raffle-api.ts'
 import { asRefusal, whyText } from '../shared/refusal.ts'
 import { keptGuest } from '../shared/session.ts'
 import { numberText, say } from '../strings.ts'
 import type { Check } from './check.ts'
+
+/** An entry of the reader, whose place on the list is null until it is fixed. */
+type Own = {
+  id: string
+  label: string
+  seq: number
+  entry_index: number | null
+  salt: string | null
+  receipt: string | undefined
+  is_in_force: boolean
+}
+
+async function readOwn(draw: DrawView, token: string): Promise<Own[]> {
+  if (draw.game === 'guess' || draw.game === 'giveaway') {
+    const receipts = receiptsOf()
+    return (await readMine(token, draw.game_id)).map(({ submission_id, ...guess }) => ({
+      ...guess,
+      id: submission_id,
+      label: say('find.mine', { n: guess.entry_index ?? guess.seq }),
+      receipt: receipts[submission_id],
+    }))
+  }
+  if (draw.game !== 'raffle') return []
+  // A later draw has a list of its own, in which the tickets stand elsewhere.
+  const tickets = (await readTickets(token, draw.game_id)).data.filter(
+    ({ draw_id, entry_index }) => draw_id === draw.draw_id && entry_index !== null,
+  )
+  return tickets.slice(0, OWN_MAX).map(({ ticket_id, ticket_number, entry_index, salt, receipt }) => ({
+    id: ticket_id,
+    label: say('find.ticket', { n: ticket_number }),
+    seq: entry_index!,
+    entry_index,
+    salt,
+    receipt: receipt ?? undefined,
+    is_in_force: true,
+  }))
+}
+
+/** More buttons than these are no help. */
+const OWN_MAX = 20
 
 type Answer = { checks: Check[]; entry_index: number; entry: Record<string, unknown> } | { why: string }
 
@@ -15,9 +56,8 @@ export function FindEntry({ draw, tenant, entry }: { draw: DrawView; tenant: str
   const [answer, setAnswer] = useState<Answer | null>(null)
   const [is_busy, setBusy] = useState(false)
   const me = keptGuest(tenant)
-  const is_guessed = draw.game === 'guess' || draw.game === 'giveaway'
-  const { value: mine, refusal } = useLoaded<MyGuess[]>(
-    async () => (me !== undefined && is_guessed ? readMine(me.token, draw.game_id) : []),
+  const { value: mine, refusal } = useLoaded<Own[]>(
+    async () => (me === undefined ? [] : readOwn(draw, me.token)),
     [draw.draw_id, draw.status],
   )
   const is_sealed = draw.entries_root !== null
@@ -58,18 +98,18 @@ export function FindEntry({ draw, tenant, entry }: { draw: DrawView; tenant: str
             <button type="submit" class="button button-primary" aria-disabled={is_busy}>
               {say('find.button')}
             </button>
-            {own.map(({ submission_id, entry_index }) => (
+            {own.map(({ id, label, entry_index, receipt }) => (
               <button
-                key={submission_id}
+                key={id}
                 type="button"
                 class="button"
                 onClick={() => {
-                  const wish = receiptsOf()[submission_id] ?? String(entry_index)
+                  const wish = receipt ?? String(entry_index)
                   setText(wish)
                   void find(wish)
                 }}
               >
-                {say('find.mine', { n: entry_index! })}
+                {label}
               </button>
             ))}
           </p>
@@ -101,7 +141,7 @@ function Found({ answer }: { answer: Answer }) {
 async function findEntry(
   draw: DrawView,
   wish: string,
-  mine: readonly MyGuess[],
+  mine: readonly Own[],
   me: { token: string; user_id: string } | undefined,
 ): Promise<Answer> {
   try {

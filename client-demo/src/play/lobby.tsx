@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks'
 import { type LobbyGame, lobbyGames } from '../shared/api.ts'
 import { guessAddress, watchDrawAddress } from '../shared/guess-api.ts'
 import { useLoaded } from '../shared/loading.ts'
+import { raffleAddress, watchRaffleAddress } from '../shared/raffle-api.ts'
 import { whyText } from '../shared/refusal.ts'
 import { guest } from '../shared/session.ts'
 import { Countdown, Crowd, Header } from '../shared/ui.tsx'
@@ -26,6 +27,7 @@ const DOORS: Record<string, (tenant: string, slug: string) => { play: string; wa
     watch: addressOf('watch', tenant, slug),
   }),
   guess: (tenant, slug) => ({ play: guessAddress(tenant, slug), watch: watchDrawAddress(tenant, slug) }),
+  raffle: (tenant, slug) => ({ play: raffleAddress(tenant, slug), watch: watchRaffleAddress(tenant, slug) }),
 }
 
 export function Lobby({ tenant }: { tenant: string }) {
@@ -79,7 +81,7 @@ function LobbyCard({ game, tenant }: { game: LobbyGame; tenant: string }) {
   return (
     <li class="card lobby-card">
       <div class="lobby-art" aria-hidden="true">
-        {kind === 'wheel' ? <MiniWheel seed={slug} /> : <MiniJar />}
+        {kind === 'wheel' ? <MiniWheel seed={slug} /> : kind === 'raffle' ? <MiniTickets /> : <MiniJar />}
       </div>
       <div class="lobby-text">
         <h2>{name}</h2>
@@ -118,6 +120,24 @@ function MiniJar() {
       <text x="50" y="70" text-anchor="middle" font-size="40" font-weight="800" fill="#fff">
         ?
       </text>
+    </svg>
+  )
+}
+
+/** A picture of tickets. */
+function MiniTickets() {
+  const ticket =
+    'M6 0h64a6 6 0 0 1 6 6v8a7 7 0 0 0 0 14v8a6 6 0 0 1-6 6H6a6 6 0 0 1-6-6v-8a7 7 0 0 0 0-14V6a6 6 0 0 1 6-6Z'
+  return (
+    <svg viewBox="0 0 100 100" aria-hidden="true">
+      <path d={ticket} transform="translate(16 12) rotate(8)" fill="#ffb000" />
+      <g transform="translate(10 44) rotate(-6)">
+        <path d={ticket} fill="#5b3df5" />
+        <path d="M54 5v32" stroke="#fff" stroke-width="2" stroke-dasharray="4 4" />
+        <text x="28" y="31" text-anchor="middle" font-size="27" font-weight="800" fill="#fff">
+          7
+        </text>
+      </g>
     </svg>
   )
 }

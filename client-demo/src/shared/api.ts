@@ -20,13 +20,13 @@ type Ask = {
 }
 
 /** Sends a request and returns the parsed body. Throws ServerRefusal: the server's code, or `network`, `timeout`. */
-export async function ask<T>(method: 'GET' | 'POST', path: string, given: Ask = {}): Promise<T> {
+export async function ask<T>(method: 'GET' | 'POST' | 'DELETE', path: string, given: Ask = {}): Promise<T> {
   return (await askTagged<T>(method, path, given)).body
 }
 
 /** The same with the ETag of the answer, for who wants to change what was read. */
 export async function askTagged<T>(
-  method: 'GET' | 'POST' | 'PATCH',
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
   path: string,
   { token, body, key, if_match, keepalive = false }: Ask = {},
 ): Promise<{ body: T; etag: string }> {

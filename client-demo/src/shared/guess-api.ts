@@ -9,6 +9,9 @@ export type WinnerView = {
   is_alternate: boolean
   reveal_at: string
   guess?: number | null
+  /** Of a raffle. */
+  ticket_number?: string
+  prize?: string | null
 }
 export type DrawView = {
   draw_id: string

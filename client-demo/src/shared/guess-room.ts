@@ -100,8 +100,8 @@ export function viewOf(state: Loose): GuessView {
  */
 export const IN_STEP_MS = 500
 
-export type Step = {
-  winners: ShownWinner[]
+export type Step<W = ShownWinner> = {
+  winners: W[]
   /** The next place to be shown, and when. */
   next: Reveal | null
   /** Everything was shown. */
@@ -109,7 +109,10 @@ export type Step = {
 }
 
 /** What is shown at an instant of the server's clock. */
-export function stepAt(view: Pick<GuessView, 'phase' | 'winners' | 'reveals'>, now_ms: number): Step {
+export function stepAt<W extends Reveal>(
+  view: { phase: string; winners: W[]; reveals: Reveal[] },
+  now_ms: number,
+): Step<W> {
   const isShown = ({ reveal_at_ms }: { reveal_at_ms: number }) => reveal_at_ms + IN_STEP_MS <= now_ms
   const winners = view.winners.filter(isShown)
   const next = view.reveals.find((reveal) => !isShown(reveal))

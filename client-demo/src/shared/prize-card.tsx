@@ -5,12 +5,9 @@ import { say, sayOr, whenText } from '../strings.ts'
 import { inkOn } from './colors.ts'
 import { instantOf, type Prize, valueText } from './prizes.ts'
 import { serverClock } from './server-clock.ts'
-import { useTick } from './store.ts'
-import { clockText, leftText, type Tenant } from './tenant.ts'
-import { CopyButton, Lock } from './ui.tsx'
+import { clockText, type Tenant } from './tenant.ts'
+import { CopyButton, Lock, TimeRing } from './ui.tsx'
 
-const RING_RADIUS = 20
-const RING_LENGTH = 2 * Math.PI * RING_RADIUS
 const COLOR_DEFAULT = '#5b3df5'
 
 export function PrizeCard({
@@ -46,7 +43,7 @@ export function PrizeCard({
       >
         <span class="ticket-value">{is_hidden ? <Lock /> : valueText(prize)}</span>
         {prize.expires_at !== null && (status === 'locked' || status === 'unlocked') && (
-          <Ring
+          <TimeRing
             from_ms={instantOf(prize.won_at)}
             to_ms={instantOf(prize.expires_at)}
             onDeadline={onDeadline}
@@ -87,44 +84,5 @@ function Deadline({ prize: { expires_at, prize_status }, tenant }: { prize: Priz
     <p class="fine">
       {say(prize_status === 'expired' ? 'wallet.expired_at' : 'wallet.expires_at', { when })}
     </p>
-  )
-}
-
-/** Time left on the server's clock, as a ring that empties. */
-function Ring({
-  from_ms,
-  to_ms,
-  onDeadline,
-}: {
-  from_ms: number
-  to_ms: number
-  onDeadline?: (() => void) | undefined
-}) {
-  const left_ms = to_ms - serverClock.now()
-  useTick(left_ms < 3_600_000 ? 1_000 : 30_000)
-  const is_over = left_ms <= 0
-  useEffect(() => {
-    if (is_over) onDeadline?.()
-  }, [is_over])
-  const share = Math.min(1, Math.max(0, left_ms / Math.max(1, to_ms - from_ms)))
-  return (
-    <span
-      class={share < 0.15 ? 'ring is-short' : 'ring'}
-      role="img"
-      aria-label={say('ring.label', { left: leftText(left_ms, 'long') })}
-    >
-      <svg viewBox="0 0 48 48" aria-hidden="true">
-        <circle class="ring-track" cx="24" cy="24" r={RING_RADIUS} />
-        <circle
-          class="ring-left"
-          cx="24"
-          cy="24"
-          r={RING_RADIUS}
-          stroke-dasharray={`${(share * RING_LENGTH).toFixed(2)} ${RING_LENGTH.toFixed(2)}`}
-          transform="rotate(-90 24 24)"
-        />
-      </svg>
-      <span aria-hidden="true">{leftText(left_ms)}</span>
-    </span>
   )
 }

@@ -35,7 +35,7 @@ export function clockText(instant_ms: number, { time_zone }: Pick<Tenant, 'time_
   }).format(instant_ms)
 }
 
-type Money = Pick<Tenant, 'currency'> & Partial<Pick<Tenant, 'decimals'>>
+export type Money = Pick<Tenant, 'currency'> & Partial<Pick<Tenant, 'decimals'>>
 
 /** Minor units as money: "€7.55". */
 export function moneyText(amount_minor: number, { currency, decimals = 2 }: Money): string {

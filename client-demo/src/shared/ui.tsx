@@ -6,6 +6,7 @@ import type { Link } from './live.ts'
 import { type ServerRefusal, whyText } from './refusal.ts'
 import { serverClock } from './server-clock.ts'
 import { useTick } from './store.ts'
+import { leftText } from './tenant.ts'
 
 export type PageName =
   | 'play'
@@ -13,6 +14,7 @@ export type PageName =
   | 'guess'
   | 'claim'
   | 'desk'
+  | 'raffle'
   | 'watch'
   | 'watch-draw'
   | 'wallet'
@@ -24,6 +26,7 @@ const PAGES: [PageName, string, StringKey][] = [
   ['play', '/', 'app.play'],
   ['reel', '/reel', 'app.reel'],
   ['guess', '/guess', 'app.guess'],
+  ['raffle', '/raffle', 'app.raffle'],
   ['wallet', '/wallet', 'app.wallet'],
   ['shop', '/shop', 'app.shop'],
   ['watch', '/watch', 'app.watch'],
@@ -143,6 +146,48 @@ export function Countdown({ to_ms }: { to_ms: number }) {
   return (
     <span class="countdown" role="timer" aria-live="off">
       {Math.floor(s / 60)}:{String(s % 60).padStart(2, '0')}
+    </span>
+  )
+}
+
+const RING_RADIUS = 20
+const RING_LENGTH = 2 * Math.PI * RING_RADIUS
+
+/** Time left on the server's clock, as a ring that empties. */
+export function TimeRing({
+  from_ms,
+  to_ms,
+  onDeadline,
+}: {
+  from_ms: number
+  to_ms: number
+  onDeadline?: (() => void) | undefined
+}) {
+  const left_ms = to_ms - serverClock.now()
+  useTick(left_ms < 3_600_000 ? 1_000 : 30_000)
+  const is_over = left_ms <= 0
+  useEffect(() => {
+    if (is_over) onDeadline?.()
+  }, [is_over])
+  const share = Math.min(1, Math.max(0, left_ms / Math.max(1, to_ms - from_ms)))
+  return (
+    <span
+      class={share < 0.15 ? 'ring is-short' : 'ring'}
+      role="img"
+      aria-label={say('ring.label', { left: leftText(left_ms, 'long') })}
+    >
+      <svg viewBox="0 0 48 48" aria-hidden="true">
+        <circle class="ring-track" cx="24" cy="24" r={RING_RADIUS} />
+        <circle
+          class="ring-left"
+          cx="24"
+          cy="24"
+          r={RING_RADIUS}
+          stroke-dasharray={`${(share * RING_LENGTH).toFixed(2)} ${RING_LENGTH.toFixed(2)}`}
+          transform="rotate(-90 24 24)"
+        />
+      </svg>
+      <span aria-hidden="true">{leftText(left_ms)}</span>
     </span>
   )
 }

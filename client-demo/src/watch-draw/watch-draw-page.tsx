@@ -1,8 +1,9 @@
-/** Follows a guess game as a spectator and shows it large. Without a game it picks the one that closes first. */
+/** Follows a guess game or a raffle as a spectator and shows it large. Without a name it picks what closes first. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { phaseText, Winners } from '../guess/guess-panel.tsx'
+import { lobbyGames } from '../shared/api.ts'
 import { keepCheckpoint } from '../shared/checkpoint.ts'
-import { drawAddress, guessAddress, readActiveGames, verifyDrawAddress } from '../shared/guess-api.ts'
+import { drawAddress, guessAddress, verifyDrawAddress } from '../shared/guess-api.ts'
 import { connectGuess, type GuessView, useStep } from '../shared/guess-room.ts'
 import type { Link } from '../shared/live.ts'
 import { useLoaded } from '../shared/loading.ts'
@@ -11,21 +12,30 @@ import { RoomPage } from '../shared/room-page.tsx'
 import { makeStore, useStore } from '../shared/store.ts'
 import { Countdown, Hash, Header, Trust } from '../shared/ui.tsx'
 import { numberText, say } from '../strings.ts'
+import { RaffleScreen } from './raffle-screen.tsx'
 
-type Props = { tenant: string; game_id: string | undefined }
+/** Which game is watched. */
+export type Watched = { kind: 'guess' | 'raffle'; game: string }
+type Props = { tenant: string; watched: Watched | undefined }
 
-export function WatchDrawPage({ tenant, game_id }: Props) {
+export function WatchDrawPage({ tenant, watched }: Props) {
   const { value, refusal, reload } = useLoaded(
-    async () => game_id ?? (await readActiveGames(tenant))[0]?.game_id ?? null,
-    [tenant, game_id],
+    async () => watched ?? (await closesFirst(tenant)) ?? null,
+    [tenant, watched],
   )
-  if (value != null) return <Screen key={value} tenant={tenant} game_id={value} />
+  if (value != null) {
+    return value.kind === 'raffle' ? (
+      <RaffleScreen key={value.game} tenant={tenant} game={value.game} />
+    ) : (
+      <Screen key={value.game} tenant={tenant} game_id={value.game} />
+    )
+  }
   return (
     <>
       <Header page="watch" />
       <main id="main" class="watch-empty">
         <div class="card notice" role="status">
-          <p>{refusal ? whyText(refusal) : value === null ? say('guess.list.empty') : say('app.loading')}</p>
+          <p>{refusal ? whyText(refusal) : value === null ? say('watch_draw.empty') : say('app.loading')}</p>
           {(refusal !== undefined || value === null) && (
             <button type="button" class="button" onClick={reload}>
               {say('app.retry')}
@@ -35,6 +45,13 @@ export function WatchDrawPage({ tenant, game_id }: Props) {
       </main>
     </>
   )
+}
+
+/** The game of the lobby whose list is sealed next, or is being drawn. */
+async function closesFirst(tenant: string): Promise<Watched | undefined> {
+  const games = (await lobbyGames(tenant)).filter(({ kind }) => kind === 'guess' || kind === 'raffle')
+  const [first] = games.sort((a, b) => String(a.closes_at).localeCompare(String(b.closes_at)))
+  return first && { kind: first.kind as Watched['kind'], game: first.slug }
 }
 
 function makeScreen(tenant: string, game_id: string) {

@@ -20,9 +20,10 @@ export function raffleEntry(
   }
 }
 
-/** Past ones stay until newer ones push them out. */
+/** More at once than anybody chooses from. */
 const COUNT_MAX = 200
 
+/** Every raffle from its publication to its last winner. */
 export async function readRaffleEntries(tx: Tx): Promise<LobbyEntry[]> {
   return (await loadListed(tx, COUNT_MAX)).map(raffleEntry)
 }

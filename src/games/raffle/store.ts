@@ -53,10 +53,11 @@ export function loadCampaignsForUpdate(tx: Tx, ids: readonly string[]) {
   )
 }
 
-/** Published raffles that are not over, and those that ended lately, newest first. */
+/** Published raffles that are not over, newest first. */
 export function loadListed(tx: Tx, limit: number) {
   return tx.rows<CampaignRow>(
-    `${CAMPAIGN} where is_active and campaign_status <> 'draft' order by created_at desc, id limit $1`,
+    `${CAMPAIGN} where is_active and campaign_status not in ('draft', 'settled', 'cancelled')
+     order by created_at desc, id limit $1`,
     [limit],
   )
 }

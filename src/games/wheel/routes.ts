@@ -264,12 +264,9 @@ const playShape = z.strictObject({
   won_at: z.string(),
   expires_at: z.string().nullable(),
   event_id: z.string(),
-  proof_id: z
-    .string()
-    .nullable()
-    .meta({
-      description: 'What /verify knows it by; null where nothing was drawn, as with a gift of the house.',
-    }),
+  proof_id: z.string().nullable().meta({
+    description: 'What /verify knows it by; null where nothing was drawn, as with a gift of the house.',
+  }),
 })
 const playExample = {
   play_id: 1,
