@@ -54,7 +54,7 @@ export async function publishGame(
   { game_id, entropy }: { game_id: string; entropy: RoundEntropy },
 ): Promise<{ draw_id: string }> {
   const game = await ownGame(tx, game_id)
-  if (game.status !== 'draft') refuse('game_published')
+  if (game.status !== 'draft') refuse('game_published', { facts: { status: game.status } })
   const opens_at = game.opens_at !== null && game.opens_at > tx.now ? game.opens_at : tx.now
   const errors = faultsOf({ ...game, opens_at })
   if (errors.length > 0) refuse('invalid_input', { errors })
@@ -91,7 +91,11 @@ export async function cancelGame(
   { game_id, why, games }: { game_id: string; why: string; games: DrawGames },
 ): Promise<{ status: string }> {
   const game = await ownGame(tx, game_id)
-  if (game.draw_id === null) refuse('draw_closed', { facts: { status: game.status } })
+  if (game.draw_id === null)
+    refuse('draw_closed', {
+      detail: 'A draft promises nothing: delete it instead.',
+      facts: { status: game.status },
+    })
   await cancelDraws(tx, { draw_ids: [game.draw_id], why, games })
   return { status: 'cancelled' }
 }

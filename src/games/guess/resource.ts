@@ -152,7 +152,8 @@ export function gameResource(): MadeResource {
     async beforeWrite(tx, input, existing) {
       if (existing !== undefined) {
         if (!(await mayChange(tx, existing as never))) refuse('not_found')
-        if (existing['status'] !== 'draft') refuse('game_published')
+        if (existing['status'] !== 'draft')
+          refuse('game_published', { facts: { status: existing['status'] } })
       } else if (
         input.company_id !== null &&
         !tx.actor.roles.includes('operator') &&
@@ -167,7 +168,10 @@ export function gameResource(): MadeResource {
     async beforeRemove(tx, row) {
       if (!(await mayChange(tx, row as never))) refuse('not_found')
       if (!['draft', 'settled', 'cancelled'].includes(row['status']))
-        refuse('in_use', { detail: 'Cancel the game, or wait for its end, before you delete it.' })
+        refuse('in_use', {
+          detail: 'Cancel the game, or wait for its end, before you delete it.',
+          facts: { status: row['status'] },
+        })
     },
   })
 }

@@ -357,6 +357,8 @@ export function guessRoutes({ app, draws, guess }: GuessRouteDeps): Route[] {
       method: 'get',
       path: '/api/v1/leaderboards/winners',
       summary: 'Who won most guess games; of equals who reached it first',
+      description:
+        'Of equal numbers of wins ranks higher who reached it first: whose newest win that counts was settled earlier, and of one game who has the better place in it. Who comes to the same number later never pushes anybody down.',
       tags: TAGS,
       roles: 'anyone',
       query: tenantQuery.extend({

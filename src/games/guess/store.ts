@@ -394,14 +394,20 @@ export async function loadPlayerStats(tx: Tx, user_id: string, from: Date, to: D
 
 export type LeaderRow = { user_id: string; wins: number; games: number }
 
-/** Who won most games over a span of time; of equals who reached it first. */
+/**
+ * Who won most games over a span of time. Of equals ranks higher who reached the number first, which is when the newest
+ * game that counts was settled; of those who reached it in one game, who has the better place in it (S0-33b).
+ */
 export function loadLeaders(tx: Tx, from: Date, to: Date, limit: number) {
   return tx.rows<LeaderRow>(
     `select p.user_id, count(*) filter (where p.is_winner)::int as wins, count(*)::int as games
      from game_participants p join games g on g.id = p.game_id join draws d on d.id = g.draw_id
+     left join (select game_id, user_id, min(place) as place from winner_history where not is_alternate group by 1, 2) w
+       on w.game_id = p.game_id and w.user_id = p.user_id
      where d.settled_at >= $1 and d.settled_at < $2
      group by 1 having count(*) filter (where p.is_winner) > 0
-     order by 2 desc, max(d.settled_at) filter (where p.is_winner), 1 limit $3`,
+     order by 2 desc, max(d.settled_at) filter (where p.is_winner),
+              (array_agg(w.place order by d.settled_at desc, w.place) filter (where p.is_winner))[1], 1 limit $3`,
     [from, to, limit],
   )
 }
