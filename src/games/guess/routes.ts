@@ -8,6 +8,7 @@ import { exampleOf } from '../../http/resource.ts'
 import { type Route, route } from '../../http/route.ts'
 import { PERIOD_QUERY, PERIOD_SHAPE, periodOf } from '../../insight/period.ts'
 import { loadTerms } from '../../prizes/store.ts'
+import { deskRoutes } from './desk-routes.ts'
 import {
   cancelGame,
   endReel,
@@ -160,6 +161,7 @@ export function guessRoutes({ app, draws, guess }: GuessRouteDeps): Route[] {
 
   return [
     ...resource,
+    ...deskRoutes(),
     route({
       method: 'get',
       path: '/api/v1/games',
