@@ -27,6 +27,10 @@ export type DrawRow = {
   frozen_at: Date | null
   beacon_round: number | null
   postpone_count: number
+  /** Nobody enters from the first to the second; null for a draw that is not paused. */
+  paused_at: Date | null
+  paused_until: Date | null
+  extension_count: number
   beacon: BeaconRound | null
   ctx: string | null
   outcome: Record<string, unknown> | null
@@ -46,7 +50,7 @@ export type DrawRow = {
 
 const SELECT_DRAW = `select d.id, d.game, d.game_id, d.draw_name, d.kind, d.seq, d.status, d.commit_hash, d.seed_id, d.opens_at, d.closes_at,
     d.draw_at, d.after_draw_id, d.redraw_of, d.is_filled, d.fill_after, d.entry_count, d.tree, d.entries_root, d.frozen_at,
-    d.beacon_round, d.postpone_count, d.beacon, d.ctx, d.outcome, d.place_count, d.revealed_count, d.drawn_at, d.settle_at,
+    d.beacon_round, d.postpone_count, d.paused_at, d.paused_until, d.extension_count, d.beacon, d.ctx, d.outcome, d.place_count, d.revealed_count, d.drawn_at, d.settle_at,
     d.settled_at, d.cancel_reason, d.cancelled_at, d.created_at, c.doc, c.config, c.jws
   from draws d join fair_commitments c on c.commit_hash = d.commit_hash`
 

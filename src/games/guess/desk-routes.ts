@@ -31,12 +31,9 @@ const PAGE = {
   limit: z.coerce.number().int().min(1).max(LIMIT_MAX).default(50).meta({ example: 50 }),
   from: instant.optional().meta({ example: at, description: 'Rows that were made then or later.' }),
   to: instant.optional().meta({ example: at, description: 'Rows that were made before.' }),
-  format: z
-    .enum(['json', 'csv'])
-    .optional()
-    .meta({
-      description: '`csv` is a file, as with `Accept: text/csv`; the next page is in the header Link.',
-    }),
+  format: z.enum(['json', 'csv']).optional().meta({
+    description: '`csv` is a file, as with `Accept: text/csv`; the next page is in the header Link.',
+  }),
 }
 const cursor = z.uuid().optional().meta({ description: '`next_cursor` of the page before.' })
 const PLACE_CURSOR = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.[1-9][0-9]{0,8}$/

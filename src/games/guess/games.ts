@@ -8,6 +8,14 @@ import { refuse } from '../../errors.ts'
 import type { RoundEntropy } from '../../proofs/round-entropy.ts'
 import { LOBBY } from '../lobby.ts'
 import { playerNames } from '../players.ts'
+import {
+  type BonusVerdict,
+  bonusOf,
+  type EntryRules,
+  entrySentences,
+  judgeEntry,
+  type RuleVerdict,
+} from './entry-rules.ts'
 import { GIVEAWAY_GAME, GUESS_GAME } from './game.ts'
 import {
   configOf,
@@ -23,6 +31,7 @@ import {
   insertWalletGame,
   isMember,
   loadActiveGames,
+  loadEntryFacts,
   loadGame,
   loadGameForUpdate,
   loadGameOfReel,
@@ -120,6 +129,9 @@ export type GameView = {
   reward: { type: string; text: string | null; is_claimed: boolean }
   reel_id: string | null
   is_public: boolean
+  entry_rules: EntryRules | null
+  /** The same in sentences, for people. */
+  entry_says: string[]
   status: string
   opens_at: string | null
   closes_at: string
@@ -156,6 +168,8 @@ export async function gameView(tx: Tx, game: GameRow, games: DrawGames): Promise
     reward: { type: game.reward_type, text: game.reward_text, is_claimed: isClaimed(game.reward_type) },
     reel_id: game.reel_id,
     is_public: game.is_public,
+    entry_rules: game.entry_rules,
+    entry_says: entrySentences(game.entry_rules),
     status: game.status,
     opens_at: game.opens_at?.toISOString() ?? null,
     closes_at: game.closes_at.toISOString(),
@@ -230,6 +244,8 @@ export type MyGuess = {
   seq: number
   value: number | null
   is_in_force: boolean
+  /** The label of the rule that added it; null for an own one. */
+  bonus: string | null
   entry_index: number | null
   entrant: string | null
   salt: string | null
@@ -241,16 +257,37 @@ export async function readMyGuesses(tx: Tx, { game_id }: { game_id: string }): P
   const game = (await visibleGame(tx, game_id)) ?? refuse('game_not_found')
   if (game.draw_id === null) return []
   const rows = await loadMyGuesses(tx, game.id, game.draw_id, tx.actor.userId)
-  return rows.map(({ id, seq, guess, replaced_by, entry_index, entrant, salt, created_at }) => ({
+  return rows.map(({ id, seq, guess, bonus, replaced_by, entry_index, entrant, salt, created_at }) => ({
     submission_id: id,
     seq,
     value: guess,
     is_in_force: replaced_by === null,
+    bonus,
     entry_index,
     entrant,
     salt,
     accepted_at: created_at.toISOString(),
   }))
+}
+
+export type Eligibility = {
+  game_id: string
+  is_eligible: boolean
+  rules: RuleVerdict[]
+  bonus: BonusVerdict | null
+}
+
+/** Whether the actor may enter, rule by rule, and what the actor would get beside (P-06). Refuses game_not_found. */
+export async function readEligibility(tx: Tx, { game_id }: { game_id: string }): Promise<Eligibility> {
+  const game = (await visibleGame(tx, game_id)) ?? refuse('game_not_found')
+  const [facts] = await loadEntryFacts(tx, [{ game_id: game.id, user_id: tx.actor.userId }])
+  const rules = judgeEntry(game.entry_rules, facts!, tx.now)
+  return {
+    game_id: game.id,
+    is_eligible: rules.every(({ is_met }) => is_met),
+    rules,
+    bonus: bonusOf(game.entry_rules, facts!),
+  }
 }
 
 export type Span = { from: Date; to: Date }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Role } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
 import { type MadeResource, resource } from '../../http/resource.ts'
+import { entryRulesSchema } from './entry-rules.ts'
 import { mayChange } from './games.ts'
 import { faultsOf, GUESS_MAX, GUESS_POLICIES, MATCH_RULES, MODES, REWARD_TYPES } from './rules.ts'
 import { reelId } from './schemas.ts'
@@ -34,6 +35,7 @@ const fields = {
   prize_id: z.int().min(1).nullable(),
   reel_id: reelId.nullable(),
   is_public: z.boolean(),
+  entry_rules: entryRulesSchema.nullable(),
   opens_at: instant.nullable(),
   closes_at: instant,
   claim_window_hours: z.int().min(1).max(2_160),
@@ -71,6 +73,7 @@ export const gameCreate = z
     prize_id: fields.prize_id.default(null),
     reel_id: fields.reel_id.default(null),
     is_public: fields.is_public.default(true),
+    entry_rules: fields.entry_rules.default(null),
     opens_at: fields.opens_at.default(null),
     claim_window_hours: fields.claim_window_hours.default(168),
   })
@@ -114,6 +117,7 @@ const shape = z
       number_of_alternates: 0,
       reward_text: null,
       is_public: true,
+      entry_rules: null,
       claim_window_hours: 168,
       status: 'draft',
       draw_id: null,
@@ -140,6 +144,7 @@ export function gameResource(): MadeResource {
       name: 'games',
       id: { column: 'id', kind: 'uuid' },
       columns: ['creator_id', 'company_id', ...Object.keys(fields)],
+      json: ['entry_rules'],
       reads: ['status', 'draw_id', 'hash_value', 'submission_count', 'participant_count', 'published_at'],
       gone: 'is_active',
     },

@@ -9,10 +9,12 @@ import { type Route, route } from '../../http/route.ts'
 import { PERIOD_QUERY, PERIOD_SHAPE, periodOf } from '../../insight/period.ts'
 import { loadTerms } from '../../prizes/store.ts'
 import { deskRoutes } from './desk-routes.ts'
+import { entryRulesSchema } from './entry-rules.ts'
 import {
   cancelGame,
   endReel,
   readActiveGames,
+  readEligibility,
   readLeaders,
   readMyGuesses,
   readMyStats,
@@ -59,6 +61,8 @@ const gameShape = z
     reward: z.strictObject({ type: z.string(), text: z.string().nullable(), is_claimed: z.boolean() }),
     reel_id: z.string().nullable(),
     is_public: z.boolean(),
+    entry_rules: entryRulesSchema.nullable(),
+    entry_says: z.array(z.string()),
     status: z.string(),
     opens_at: z.string().nullable(),
     closes_at: z.string(),
@@ -91,6 +95,8 @@ const gameShape = z
       reward: { type: 'product', text: 'A pumpkin', is_claimed: true },
       reel_id: 'r-1',
       is_public: true,
+      entry_rules: null,
+      entry_says: [],
       status: 'open',
       opens_at: at,
       closes_at: at,
@@ -117,6 +123,14 @@ const answerShape = z
     salt: z.string().nullable(),
     accepted_at: z.string(),
     receipt: z.string(),
+    bonus_entries: z.array(
+      z.strictObject({
+        label: z.string(),
+        submission_id: z.string(),
+        entry_index: z.int(),
+        receipt: z.string(),
+      }),
+    ),
   })
   .meta({
     id: 'GuessAnswer',
@@ -133,6 +147,57 @@ const answerShape = z
       salt: '00112233445566778899aabbccddeeff',
       accepted_at: at,
       receipt: 'eyJhbGciOiJFZERTQSJ9.e30.c2ln',
+      bonus_entries: [],
+    },
+  })
+
+const fact = z.union([z.int(), z.boolean(), z.array(z.string())])
+const eligibilityShape = z
+  .strictObject({
+    game_id: z.string(),
+    is_eligible: z.boolean(),
+    rules: z.array(
+      z.strictObject({
+        rule: z.string(),
+        says: z.string(),
+        required: fact,
+        actual: fact.nullable(),
+        is_met: z.boolean(),
+        possible_from: z.string().nullable(),
+      }),
+    ),
+    bonus: z
+      .strictObject({
+        mode: z.enum(['cumulative', 'best']),
+        offers: z.array(
+          z.strictObject({ label: z.string(), says: z.string(), entries: z.int(), is_met: z.boolean() }),
+        ),
+        granted: z.array(z.strictObject({ label: z.string(), entries: z.int() })),
+        entries: z.int(),
+      })
+      .nullable(),
+  })
+  .meta({
+    id: 'Eligibility',
+    example: {
+      game_id: uuid,
+      is_eligible: false,
+      rules: [
+        {
+          rule: 'min_orders',
+          says: 'At least 3 completed orders.',
+          required: 3,
+          actual: 1,
+          is_met: false,
+          possible_from: null,
+        },
+      ],
+      bonus: {
+        mode: 'best',
+        offers: [{ label: 'vip', says: '2 more entries for the group vip.', entries: 2, is_met: true }],
+        granted: [{ label: 'vip', entries: 2 }],
+        entries: 2,
+      },
     },
   })
 
@@ -141,6 +206,7 @@ const myGuess = z.strictObject({
   seq: z.int(),
   value: z.int().nullable(),
   is_in_force: z.boolean(),
+  bonus: z.string().nullable(),
   entry_index: z.int().nullable(),
   entrant: z.string().nullable(),
   salt: z.string().nullable(),
@@ -236,6 +302,8 @@ export function guessRoutes({ app, draws, guess }: GuessRouteDeps): Route[] {
       refusals: [
         'game_not_found',
         'game_not_open',
+        'game_paused',
+        'not_eligible',
         'guess_invalid',
         'no_guesses_left',
         'guess_taken',
@@ -243,6 +311,19 @@ export function guessRoutes({ app, draws, guess }: GuessRouteDeps): Route[] {
       ],
       run: async ({ params: { id }, body, actor }) =>
         (await guess.guess(actor, { game_id: id, ...body })).answer,
+    }),
+    route({
+      method: 'get',
+      path: '/api/v1/games/{id}/eligibility',
+      summary: 'Whether I may enter, rule by rule, and what I would get beside my entry',
+      description:
+        'Asked before entering; a refusal names the same rules. What it tells of me is told to nobody else.',
+      tags: TAGS,
+      roles: ['player'],
+      params,
+      answer: eligibilityShape,
+      refusals: ['game_not_found'],
+      run: ({ params: { id }, run }) => run(readEligibility, { game_id: id }),
     }),
     route({
       method: 'get',
@@ -260,6 +341,7 @@ export function guessRoutes({ app, draws, guess }: GuessRouteDeps): Route[] {
               seq: 41,
               value: 512,
               is_in_force: true,
+              bonus: null,
               entry_index: 41,
               entrant: hash,
               salt: '00112233445566778899aabbccddeeff',
