@@ -85,6 +85,7 @@ export const ERRORS = {
   // Guess games
   game_not_open: { status: 409, title: 'This game takes no guesses now.' },
   game_paused: { status: 409, title: 'This game is paused.' },
+  game_not_paused: { status: 409, title: 'This game is not paused.' },
   close_fixed: { status: 409, title: 'The close of this game cannot be moved like that.' },
   not_eligible: { status: 403, title: 'The rules of this game do not let this user enter.' },
   guess_invalid: { status: 422, title: 'This is no guess that the game takes.' },

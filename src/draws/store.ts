@@ -137,6 +137,11 @@ export async function insertDraw(tx: Tx, draw: NewDraw): Promise<void> {
 
 const CHANGEABLE = [
   'status',
+  'closes_at',
+  'draw_at',
+  'paused_at',
+  'paused_until',
+  'extension_count',
   'is_filled',
   'fill_after',
   'entry_count',
@@ -400,11 +405,23 @@ export async function decideRedraw(
   )
 }
 
-/** How often and to which beacon round a draw was put off, from the log. */
-export function loadPostpones(tx: Tx, commit_hash: string) {
-  return tx.rows<{ from: number; to: number; logIndex: number }>(
-    `select (event::json->>'from')::bigint as "from", (event::json->>'to')::bigint as "to", seq as "logIndex"
-     from fair_log where commit_hash = $1 and type = 'postpone' order by seq`,
+export type MoveRow = {
+  type: 'postpone' | 'extend'
+  /** Null without a beacon. */
+  from: number | null
+  to: number | null
+  /** Of an extension. */
+  closes_at: string | null
+  at: string
+  log_index: number
+}
+
+/** How the beacon round and the close of a draw were moved, in order, from the log. */
+export function loadMoves(tx: Tx, commit_hash: string) {
+  return tx.rows<MoveRow>(
+    `select type, (event::json->>'from')::bigint as "from", (event::json->>'to')::bigint as "to",
+            event::json->>'closesAt' as closes_at, event::json->>'at' as at, seq as log_index
+     from fair_log where commit_hash = $1 and type in ('postpone', 'extend') order by seq`,
     [commit_hash],
   )
 }

@@ -18,12 +18,15 @@ const STATES = [
   'cancelled',
 ] as const satisfies readonly GameStatus[]
 
-/** In which states an action is taken, and the code that it gets in all others. */
-const ACTIONS: Record<string, { taken: readonly GameStatus[]; code: ErrorCode }> = {
+/** In which states an action is taken, and the code that it gets in all others. A game that is open is not paused here. */
+const ACTIONS: Record<string, { taken: readonly GameStatus[]; code: ErrorCode; open?: ErrorCode }> = {
   change: { taken: ['draft'], code: 'game_published' },
   publish: { taken: ['draft'], code: 'game_published' },
   guess: { taken: ['open'], code: 'game_not_open' },
   cancel: { taken: ['scheduled', 'open'], code: 'draw_closed' },
+  pause: { taken: ['open'], code: 'game_not_open' },
+  resume: { taken: [], code: 'game_not_open', open: 'game_not_paused' },
+  extend: { taken: ['open'], code: 'game_not_open' },
   remove: { taken: ['draft', 'settled', 'cancelled'], code: 'in_use' },
 }
 
@@ -78,11 +81,20 @@ describe('the states of a guess game', function () {
     publish: (id) => stage.guess.publish(stage.creator(), id),
     guess: (id) => stage.enter(id, 'alice', 8),
     cancel,
+    pause: (id) => stage.guess.pause(stage.creator(), { game_id: id, minutes: 1, why: 'a break' }),
+    resume: (id) => stage.guess.resume(stage.creator(), id),
+    extend: (id) =>
+      stage.guess.extend(stage.creator(), {
+        game_id: id,
+        closes_at: new Date(stage.clock.now().getTime() + 600_000),
+        why: 'more time',
+      }),
     remove: (id) => stage.app.run(stage.creator(), stage.games.remove, { ref: id, versions: '*' as const }),
   }
 
   for (const state of STATES)
-    for (const [action, { taken, code }] of Object.entries(ACTIONS)) {
+    for (const [action, { taken, open, ...refused }] of Object.entries(ACTIONS)) {
+      const code = (state === 'open' && open) || refused.code
       if (taken.includes(state)) {
         it(`S0-05 ${action} of a game that is ${state} is taken`, async () => {
           await act[action]!(await aGameThatIs(state))

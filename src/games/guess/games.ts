@@ -1,5 +1,6 @@
 /** A guess game as its creator publishes it and as everybody sees it. */
 import type { Tx } from '../../db/tx.ts'
+import { extendDraw, isPaused, pauseDraw, resumeDraw } from '../../draws/close.ts'
 import { cancelDraws, createDraw } from '../../draws/draws.ts'
 import type { DrawGames } from '../../draws/game.ts'
 import { type DrawView, drawView } from '../../draws/read.ts'
@@ -109,6 +110,32 @@ export async function cancelGame(
   return { status: 'cancelled' }
 }
 
+/** The draw of a game that may be paused or put off; whether it may now is the draw's own business. */
+async function runningDraw(tx: Tx, game_id: string): Promise<string> {
+  const { draw_id, status } = await ownGame(tx, game_id)
+  return draw_id ?? refuse('game_not_open', { facts: { status } })
+}
+
+export type Why = { game_id: string; why: string; games: DrawGames }
+
+/** Takes no guesses for a while. Refuses game_not_found, game_not_open, game_paused, close_fixed. */
+export async function pauseGame(tx: Tx, { game_id, ...input }: Why & { minutes: number }): Promise<void> {
+  await pauseDraw(tx, { draw_id: await runningDraw(tx, game_id), ...input })
+}
+
+/** Goes on before the pause is over. Refuses game_not_found, game_not_open, game_not_paused. */
+export async function resumeGame(
+  tx: Tx,
+  { game_id, games }: { game_id: string; games: DrawGames },
+): Promise<void> {
+  await resumeDraw(tx, { draw_id: await runningDraw(tx, game_id), games })
+}
+
+/** Puts the close off. Refuses game_not_found, game_not_open, close_fixed. */
+export async function extendGame(tx: Tx, { game_id, ...input }: Why & { closes_at: Date }): Promise<void> {
+  await extendDraw(tx, { draw_id: await runningDraw(tx, game_id), ...input })
+}
+
 export type GameView = {
   game_id: string
   title: string
@@ -135,6 +162,8 @@ export type GameView = {
   status: string
   opens_at: string | null
   closes_at: string
+  /** Nobody may guess until then; null when it is not paused. */
+  paused_until: string | null
   entry_count: number
   participant_count: number
   draw: DrawView | null
@@ -173,6 +202,7 @@ export async function gameView(tx: Tx, game: GameRow, games: DrawGames): Promise
     status: game.status,
     opens_at: game.opens_at?.toISOString() ?? null,
     closes_at: game.closes_at.toISOString(),
+    paused_until: row !== undefined && isPaused(row, tx.now) ? row.paused_until!.toISOString() : null,
     entry_count: game.submission_count,
     participant_count: game.participant_count,
     draw,

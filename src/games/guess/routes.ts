@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { App } from '../../app.ts'
 import type { Tx } from '../../db/tx.ts'
+import { PAUSE_MINUTES_MAX } from '../../draws/close.ts'
 import { drawShape } from '../../draws/routes.ts'
 import type { Draws } from '../../draws/service.ts'
 import { exampleOf } from '../../http/resource.ts'
@@ -66,6 +67,7 @@ const gameShape = z
     status: z.string(),
     opens_at: z.string().nullable(),
     closes_at: z.string(),
+    paused_until: z.string().nullable(),
     entry_count: z.int(),
     participant_count: z.int(),
     draw: drawShape.nullable(),
@@ -100,6 +102,7 @@ const gameShape = z
       status: 'open',
       opens_at: at,
       closes_at: at,
+      paused_until: null,
       entry_count: 0,
       participant_count: 0,
       draw: null,
@@ -151,6 +154,7 @@ const answerShape = z
     },
   })
 
+const reason = z.string().trim().min(1).max(500)
 const fact = z.union([z.int(), z.boolean(), z.array(z.string())])
 const eligibilityShape = z
   .strictObject({
@@ -278,13 +282,61 @@ export function guessRoutes({ app, draws, guess }: GuessRouteDeps): Route[] {
       tags: TAGS,
       roles: ['creator', 'operator'],
       params,
-      body: z
-        .strictObject({ reason: z.string().trim().min(1).max(500) })
-        .meta({ example: { reason: 'The prize was stolen.' } }),
+      body: z.strictObject({ reason }).meta({ example: { reason: 'The prize was stolen.' } }),
       answer: z.strictObject({ status: z.string() }).meta({ example: { status: 'cancelled' } }),
       refusals: ['game_not_found', 'draw_closed'],
       run: ({ params: { id }, body: { reason }, run }) =>
         run(cancelGame, { game_id: id, why: reason, games }),
+    }),
+    route({
+      method: 'post',
+      path: '/api/v1/games/{id}/pause',
+      summary: 'Take no guesses for a while; the close is put off by as long',
+      description:
+        'What was left of the time is left after the pause, which ends by itself. The later close is an event of the public log, and part of the proof. Not after the close.',
+      tags: TAGS,
+      roles: ['creator', 'operator'],
+      params,
+      body: z
+        .strictObject({ minutes: z.int().min(1).max(PAUSE_MINUTES_MAX), reason })
+        .meta({ example: { minutes: 30, reason: 'The stream is interrupted.' } }),
+      answer: gameShape,
+      refusals: ['game_not_found', 'game_not_open', 'game_paused', 'close_fixed'],
+      run: ({ params: { id }, body: { minutes, reason: why }, actor }) =>
+        guess.pause(actor, { game_id: id, minutes, why }),
+    }),
+    route({
+      method: 'post',
+      path: '/api/v1/games/{id}/resume',
+      summary: 'Take guesses again before the pause is over',
+      description:
+        'The close stays where the pause put it: what was left of the pause is time for players, because a close never moves earlier.',
+      tags: TAGS,
+      roles: ['creator', 'operator'],
+      params,
+      answer: gameShape,
+      refusals: ['game_not_found', 'game_not_open', 'game_not_paused'],
+      run: ({ params: { id }, actor }) => guess.resume(actor, id),
+    }),
+    route({
+      method: 'post',
+      path: '/api/v1/games/{id}/extend',
+      summary: 'Put the close off, with a reason',
+      description:
+        'Only later, only before the close, at most twenty times. Each time is an event of the public log, and part of the proof.',
+      tags: TAGS,
+      roles: ['creator', 'operator'],
+      params,
+      body: z
+        .strictObject({
+          closes_at: z.iso.datetime({ offset: true }).transform((text) => new Date(text)),
+          reason,
+        })
+        .meta({ example: { closes_at: '2026-11-22T12:00:00Z', reason: 'The stream began late.' } }),
+      answer: gameShape,
+      refusals: ['game_not_found', 'game_not_open', 'close_fixed'],
+      run: ({ params: { id }, body: { closes_at, reason: why }, actor }) =>
+        guess.extend(actor, { game_id: id, closes_at, why }),
     }),
     route({
       method: 'post',
