@@ -19,10 +19,9 @@ export default defineConfig({
     target: 'es2022',
     rolldownOptions: {
       input: Object.fromEntries(
-        ['index', 'reel', 'guess', 'draw', 'wallet', 'shop', 'watch', 'watch-draw', 'verify'].map((page) => [
-          page,
-          here(`./${page}.html`),
-        ]),
+        ['index', 'reel', 'guess', 'draw', 'wallet', 'shop', 'watch', 'watch-draw', 'verify', 'admin'].map(
+          (page) => [page, here(`./${page}.html`)],
+        ),
       ),
     },
   },

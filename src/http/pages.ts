@@ -7,7 +7,18 @@ import { fileURLToPath } from 'node:url'
 import express, { type Response, Router } from 'express'
 
 /** Addresses of the web client. Each has a page of its own name, or is drawn by the first page. */
-const PAGES = ['/', '/reel', '/guess', '/draw', '/wallet', '/shop', '/watch', '/watch-draw', '/verify']
+const PAGES = [
+  '/',
+  '/reel',
+  '/guess',
+  '/draw',
+  '/wallet',
+  '/shop',
+  '/watch',
+  '/watch-draw',
+  '/verify',
+  '/admin',
+]
 const OFFLINE_VERIFIER = 'verify-offline.html'
 const ERRORS_FILE = fileURLToPath(new URL('../../docs/errors.md', import.meta.url))
 const SWAGGER_DIR = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))

@@ -22,6 +22,8 @@ export type TestServer = {
   url: string
   /** Asks the HTTP API as an operator of the demo tenant. Throws what is not 2xx. */
   operate<T>(path: string, body?: unknown): Promise<T>
+  /** That operator's token, as a person pastes it. */
+  operator_token: string
 }
 
 type Started = { server: TestServer; browser: Browser; stop(): Promise<void> }
@@ -60,7 +62,7 @@ async function start(): Promise<Started | string> {
   const url = await readyUrl(child)
   const token = operatorToken(env)
   return {
-    server: { url, operate: (path, body) => operate(url, token, path, body) },
+    server: { url, operate: (path, body) => operate(url, token, path, body), operator_token: token },
     browser,
     async stop() {
       await browser.close()

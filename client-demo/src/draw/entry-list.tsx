@@ -79,7 +79,11 @@ export function EntryList({ draw }: { draw: DrawView }) {
 /** What a leaf says beside its pseudonym and place: a guess (`g`), the number of a ticket (`t`), and the like. */
 function factsText({ e: _e, i: _i, ...facts }: Leaf): string {
   const words = Object.entries(facts).map(([key, value]) =>
-    key === 'g' && typeof value === 'number' ? numberText(value) : `${key} ${JSON.stringify(value)}`,
+    key === 'b'
+      ? say('guess.bonus', { label: String(value) })
+      : key === 'g' && typeof value === 'number'
+        ? numberText(value)
+        : `${key} ${JSON.stringify(value)}`,
   )
   return words.length === 0 ? '—' : words.join(' · ')
 }

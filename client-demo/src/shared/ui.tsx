@@ -7,7 +7,16 @@ import { whyText } from './refusal.ts'
 import { serverClock } from './server-clock.ts'
 import { useTick } from './store.ts'
 
-export type PageName = 'play' | 'reel' | 'guess' | 'watch' | 'watch-draw' | 'wallet' | 'shop' | 'verify'
+export type PageName =
+  | 'play'
+  | 'reel'
+  | 'guess'
+  | 'watch'
+  | 'watch-draw'
+  | 'wallet'
+  | 'shop'
+  | 'verify'
+  | 'admin'
 
 const PAGES: [PageName, string, StringKey][] = [
   ['play', '/', 'app.play'],
