@@ -84,6 +84,10 @@ export const ERRORS = {
   webhook_disabled: { status: 409, title: 'This webhook is switched off.' },
   // Guess games
   game_not_open: { status: 409, title: 'This game takes no guesses now.' },
+  game_paused: { status: 409, title: 'This game is paused.' },
+  game_not_paused: { status: 409, title: 'This game is not paused.' },
+  close_fixed: { status: 409, title: 'The close of this game cannot be moved like that.' },
+  not_eligible: { status: 403, title: 'The rules of this game do not let this user enter.' },
   guess_invalid: { status: 422, title: 'This is no guess that the game takes.' },
   guess_taken: { status: 409, title: 'Somebody else chose this number first.' },
   no_guesses_left: { status: 409, title: 'No more guesses of yours in this game.' },

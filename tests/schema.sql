@@ -272,8 +272,10 @@ table customer_facts (row-level security, forced)
   row_version integer not null default 1
   created_at timestamp with time zone not null
   updated_at timestamp with time zone not null
+  segments text[] not null default '{}'::text[]
   CHECK (((source_version >= 0) AND (source_version <= '9007199254740991'::bigint)))
   CHECK (((user_id)::text <> ''::text))
+  CHECK ((cardinality(segments) <= 50))
   CHECK ((order_count >= 0))
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id, user_id)
@@ -470,11 +472,17 @@ table draws (row-level security, forced)
   row_version integer not null default 1
   created_at timestamp with time zone not null
   updated_at timestamp with time zone not null
+  paused_at timestamp with time zone
+  paused_until timestamp with time zone
+  extension_count integer not null default 0
   CHECK ((((status)::text <> ALL ((ARRAY['closed'::character varying, 'drawing'::character varying, 'drawn'::character varying, 'settled'::character varying])::text[])) OR ((entries_root IS NOT NULL) AND (frozen_at IS NOT NULL))))
   CHECK ((((status)::text <> ALL ((ARRAY['drawn'::character varying, 'settled'::character varying])::text[])) OR ((outcome IS NOT NULL) AND (ctx IS NOT NULL) AND (settle_at IS NOT NULL))))
   CHECK ((((status)::text = 'cancelled'::text) = (cancel_reason IS NOT NULL)))
   CHECK (((cancel_reason)::text = ANY ((ARRAY['by_person'::character varying, 'root_late'::character varying, 'outage'::character varying, 'no_entries'::character varying])::text[])))
+  CHECK (((extension_count >= 0) AND (extension_count <= 20)))
   CHECK (((opens_at <= closes_at) AND (closes_at <= draw_at)))
+  CHECK (((paused_at IS NULL) = (paused_until IS NULL)))
+  CHECK (((paused_until IS NULL) OR (((status)::text = ANY ((ARRAY['open'::character varying, 'cancelled'::character varying])::text[])) AND (paused_until < closes_at))))
   CHECK (((revealed_count >= 0) AND (revealed_count <= place_count)))
   CHECK (((status)::text = ANY ((ARRAY['scheduled'::character varying, 'open'::character varying, 'closed'::character varying, 'drawing'::character varying, 'drawn'::character varying, 'settled'::character varying, 'cancelled'::character varying])::text[])))
   CHECK ((entry_count >= 0))
@@ -493,6 +501,7 @@ table draws (row-level security, forced)
   CREATE INDEX draws_running ON public.draws USING btree (tenant_id, closes_at) WHERE ((status)::text <> ALL ((ARRAY['settled'::character varying, 'cancelled'::character varying])::text[]))
   CREATE TRIGGER draws_are_kept BEFORE DELETE OR UPDATE ON public.draws FOR EACH ROW EXECUTE FUNCTION keep_draw()
   CREATE TRIGGER draws_begin BEFORE INSERT ON public.draws FOR EACH ROW EXECUTE FUNCTION begin_draw()
+  CREATE CONSTRAINT TRIGGER draws_extensions_are_logged AFTER UPDATE OF closes_at ON public.draws DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.closes_at IS DISTINCT FROM old.closes_at)) EXECUTE FUNCTION extension_is_logged()
   policy auditor_reads for select to livedraw_auditor using (true)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select, update to livedraw_app
@@ -839,12 +848,15 @@ table game_submissions (row-level security, forced)
   game_id uuid not null
   seq integer not null
   user_id character varying(128) not null
-  request_id character varying(64) not null
+  request_id character varying(64)
   guess integer
   unique_guess integer
   replaced_by uuid
-  answer text not null
+  answer text
   created_at timestamp with time zone not null
+  bonus character varying(32)
+  CHECK ((((bonus IS NULL) = (request_id IS NOT NULL)) AND ((bonus IS NULL) = (answer IS NOT NULL))))
+  CHECK (((bonus IS NULL) OR (guess IS NULL)))
   CHECK ((seq >= 0))
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   FOREIGN KEY (tenant_id, game_id, user_id) REFERENCES game_participants(tenant_id, game_id, user_id)
@@ -924,12 +936,14 @@ table games (row-level security, forced)
   created_at timestamp with time zone not null
   updated_at timestamp with time zone not null
   creator_name character varying(64)
+  entry_rules jsonb
   CHECK (((((mode)::text = 'draw'::text) = (guess_min IS NULL)) AND (((mode)::text = 'draw'::text) = (guess_max IS NULL))))
   CHECK (((((status)::text = 'draft'::text) = (draw_id IS NULL)) AND (((status)::text = 'draft'::text) = (hash_value IS NULL))))
   CHECK ((((guess_policy)::text = 'n_per_user'::text) OR (guesses_per_user = 1)))
   CHECK ((((mode)::text = 'draw'::text) = (rule IS NULL)))
   CHECK ((((mode)::text = 'draw'::text) OR (guess_min < guess_max)))
   CHECK (((claim_window_hours >= 1) AND (claim_window_hours <= 2160)))
+  CHECK (((entry_rules IS NULL) OR (jsonb_typeof(entry_rules) = 'object'::text)))
   CHECK (((guess_policy)::text = ANY ((ARRAY['one_per_user'::character varying, 'n_per_user'::character varying, 'number_unique_globally'::character varying, 'replace_until_close'::character varying])::text[])))
   CHECK (((guesses_per_user >= 1) AND (guesses_per_user <= 100)))
   CHECK (((mode)::text = ANY ((ARRAY['guess'::character varying, 'guess_then_draw'::character varying, 'draw'::character varying])::text[])))
@@ -2691,6 +2705,20 @@ end $function$
 
   grant execute to livedraw_app
 
+CREATE OR REPLACE FUNCTION public.extension_is_logged()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not exists (select from fair_log l
+                 where l.tenant_id = new.tenant_id and l.commit_hash = new.commit_hash and l.type = 'extend'
+                   and (l.event::jsonb ->> 'closesAt')::timestamptz = new.closes_at) then
+    raise exception 'the close of a draw moves with an event in the public log' using errcode = '55000';
+  end if;
+  return null;
+end $function$
+
+
 CREATE OR REPLACE FUNCTION public.fulfilment_moves()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2969,10 +2997,18 @@ AS $function$
 begin
   if tg_op = 'DELETE'
      or row(new.id, new.tenant_id, new.game, new.game_id, new.draw_name, new.kind, new.seq, new.commit_hash, new.seed_id,
-            new.opens_at, new.closes_at, new.draw_at, new.after_draw_id, new.redraw_of, new.created_at)
+            new.opens_at, new.after_draw_id, new.redraw_of, new.created_at)
         is distinct from
         row(old.id, old.tenant_id, old.game, old.game_id, old.draw_name, old.kind, old.seq, old.commit_hash, old.seed_id,
-            old.opens_at, old.closes_at, old.draw_at, old.after_draw_id, old.redraw_of, old.created_at)
+            old.opens_at, old.after_draw_id, old.redraw_of, old.created_at)
+     -- A close moves later by an extension that the commitment allows, while the draw is open, and never otherwise.
+     or (row(new.closes_at, new.draw_at, new.extension_count) is distinct from row(old.closes_at, old.draw_at, old.extension_count)
+         and not (old.status = 'open' and new.status = 'open' and new.closes_at > old.closes_at and new.draw_at >= old.draw_at
+                  and new.extension_count = old.extension_count + 1
+                  and exists (select from fair_commitments c
+                              where c.tenant_id = new.tenant_id and c.commit_hash = new.commit_hash
+                                and c.doc::jsonb #> '{fallback,extend}' = 'true'::jsonb)))
+     or (old.status <> 'open' and row(new.paused_at, new.paused_until) is distinct from row(old.paused_at, old.paused_until))
      or (new.status <> old.status
          and (old.status, new.status) not in
              (('scheduled', 'open'), ('scheduled', 'cancelled'), ('open', 'closed'), ('open', 'cancelled'),
@@ -3006,11 +3042,14 @@ begin
      or (old.status <> 'draft'
          and row(new.mode, new.rule, new.guess_min, new.guess_max, new.guess_policy, new.guesses_per_user,
                  new.number_of_winners, new.number_of_alternates, new.reward_type, new.prize_id, new.reel_id,
-                 new.opens_at, new.closes_at, new.claim_window_hours, new.draw_id, new.hash_value, new.published_at)
+                 new.opens_at, new.claim_window_hours, new.entry_rules, new.draw_id, new.hash_value, new.published_at)
              is distinct from
              row(old.mode, old.rule, old.guess_min, old.guess_max, old.guess_policy, old.guesses_per_user,
                  old.number_of_winners, old.number_of_alternates, old.reward_type, old.prize_id, old.reel_id,
-                 old.opens_at, old.closes_at, old.claim_window_hours, old.draw_id, old.hash_value, old.published_at))
+                 old.opens_at, old.claim_window_hours, old.entry_rules, old.draw_id, old.hash_value, old.published_at))
+     or (old.status <> 'draft' and new.closes_at <> old.closes_at
+         and not exists (select from draws d
+                         where d.tenant_id = new.tenant_id and d.id = new.draw_id and d.closes_at = new.closes_at))
      or (new.status <> old.status
          and (old.status, new.status) not in
              (('draft', 'scheduled'), ('scheduled', 'open'), ('scheduled', 'cancelled'), ('open', 'closed'),

@@ -73,6 +73,23 @@ function noticeOf({ type, data }: GameEvent): Told[] {
     const message = { code: 'cancelled', message: 'The game was called off.', reason: data['reason'] }
     return [{ type: 'notice', message }]
   }
+  if (type === 'draw.paused') {
+    const message = 'The game is paused.'
+    return [
+      { type: 'notice', message: { code: 'paused', message, until: data['paused_until'], why: data['why'] } },
+    ]
+  }
+  if (type === 'draw.resumed')
+    return [{ type: 'notice', message: { code: 'resumed', message: 'The game goes on.' } }]
+  if (type === 'draw.extended') {
+    const message = 'The game closes later.'
+    return [
+      {
+        type: 'notice',
+        message: { code: 'extended', message, closes_at: data['closes_at'], why: data['why'] },
+      },
+    ]
+  }
   if (type === 'draw.postponed') {
     const message = {
       code: 'postponed',

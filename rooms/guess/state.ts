@@ -30,7 +30,7 @@ export const GuessReveal = schema(
 
 export const GuessState = schema(
   {
-    /** The draw's: scheduled, open, closed, drawing, drawn, settled or cancelled. */
+    /** The draw's: scheduled, open, closed, drawing, drawn, settled or cancelled; `paused` while it takes no guesses. */
     phase: t.string().default('scheduled'),
     /** The server's clock, epoch milliseconds; moves at most once a second. */
     serverTime: t.int64().default(0),
@@ -68,6 +68,8 @@ export const GuessState = schema(
     cancelReason: t.string().default(''),
     /** The newest signed checkpoint of the tenant's fairness log. */
     checkpoint: t.string().default(''),
+    /** ISO, when a pause ends by itself; '' unless it is paused. The time that is left then is closesAt minus this. */
+    pausedUntil: t.string().default(''),
   },
   'GuessState',
 )
@@ -85,7 +87,8 @@ type RevealFacts = { place: number; reveal_at: string }
 
 /** Makes the state what a snapshot says. */
 export function loadGuess(state: GuessState, { version, game, draw, ...snapshot }: GuessSnapshot): void {
-  state.phase = game.status
+  state.phase = game.status === 'open' && draw.paused_until !== null ? 'paused' : game.status
+  state.pausedUntil = draw.paused_until ?? ''
   state.title = game.title
   state.mode = game.mode
   state.rule = game.rule ?? ''
@@ -119,6 +122,17 @@ function applyOne(state: GuessState, { type, data }: GameEvent): void {
     case 'game.entered':
       state.entries = data['entry_count'] as number
       return
+    case 'draw.extended':
+      state.closesAt = data['closes_at'] as string
+      return
+    case 'draw.paused':
+      state.phase = 'paused'
+      state.pausedUntil = data['paused_until'] as string
+      return
+    case 'draw.resumed':
+      state.phase = 'open'
+      state.pausedUntil = ''
+      return
     case 'draw.closed':
       state.entries = data['entry_count'] as number
       state.entriesRoot = data['entries_root'] as string
@@ -135,6 +149,7 @@ function applyOne(state: GuessState, { type, data }: GameEvent): void {
       return
     case 'draw.cancelled':
       state.cancelReason = data['reason'] as string
+      state.pausedUntil = ''
   }
   if (PHASES.has(type)) state.phase = type.slice('draw.'.length)
 }

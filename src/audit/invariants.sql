@@ -837,6 +837,23 @@ where r.draw_status <> 'draft'
   and (d.status = r.draw_status and d.game_id = r.raffle_campaign_id::text and d.frozen_at is not distinct from r.frozen_at
        and r.total_tickets = case when d.entries_root is null then 0 else d.entry_count end) is not true;
 
+-- @L48 A draw closes when its commitment says, or where the newest extension in the log put it: later each time, logged before
+-- the close that it replaces, as often as the draw says.
+select d.id, d.closes_at, d.extension_count
+from draws d
+join fair_commitments c on c.tenant_id = d.tenant_id and c.commit_hash = d.commit_hash
+left join lateral (
+  select count(*) as n, max(e.closes_at) as last,
+         bool_and(e.logged_at < e.was and e.closes_at > e.was) as is_right
+  from (select (l.event::jsonb->>'closesAt')::timestamptz as closes_at, (l.event::jsonb->>'at')::timestamptz as logged_at,
+               lag((l.event::jsonb->>'closesAt')::timestamptz, 1, (c.doc::jsonb->>'closesAt')::timestamptz) over (order by l.seq) as was
+        from fair_log l
+        where l.tenant_id = d.tenant_id and l.commit_hash = d.commit_hash and l.type = 'extend') e
+) x on true
+where (d.extension_count = x.n and d.closes_at = coalesce(x.last, (c.doc::jsonb->>'closesAt')::timestamptz)
+       and coalesce(x.is_right, true)
+       and (x.n = 0 or c.doc::jsonb #> '{fallback,extend}' = 'true'::jsonb)) is not true;
+
 -- @L45 A purchase has the tickets that it was for, and paid for them with one transfer of its amount into the pool of its raffle.
 select p.id, p.purchase_status, p.quantity, p.amount_minor
 from raffle_purchases p

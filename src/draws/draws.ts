@@ -14,6 +14,7 @@ import { NODE_HASH } from '../node-hash.ts'
 import type { BeaconRound, RoundEntropy } from '../proofs/round-entropy.ts'
 import { commitShared, outcomeKey, revealShared, roundOutAt } from '../proofs/shared-draw.ts'
 import { loadCheckpointed } from '../proofs/store.ts'
+import { endPause } from './close.ts'
 import type { DrawGame, DrawGames, NewDrawInput } from './game.ts'
 import {
   type CancelReason,
@@ -45,6 +46,7 @@ import {
   updateDraw,
   type WinnerRow,
 } from './store.ts'
+import { audit, tell } from './tell.ts'
 
 export type DrawDeps = { games: DrawGames; entropy: RoundEntropy }
 
@@ -148,6 +150,9 @@ export async function advance(
     case 'postpone':
       await postpone(tx, draw)
       break
+    case 'resume':
+      await endPause(tx, draw, game)
+      break
     case 'reveal':
       await showNext(tx, draw, game)
       break
@@ -202,26 +207,6 @@ async function move(
   tell(tx, draw, `draw.${to}`, data)
   audit(tx, draw, `draw.${to}`, from, data)
   await game.moved?.(tx, draw)
-}
-
-function tell(tx: Tx, draw: DrawRow, type: string, data: Record<string, unknown>): void {
-  tx.emit({ gameId: draw.game_id, type, data: { draw_id: draw.id, ...data } })
-}
-
-function audit(
-  tx: Tx,
-  draw: DrawRow,
-  action: string,
-  from: DrawStatus | null,
-  values: Record<string, unknown>,
-): void {
-  tx.audit({
-    action,
-    entity_type: 'draw',
-    entity_id: draw.id,
-    ...(from && { old_values: { status: from } }),
-    new_values: { status: draw.status, ...values },
-  })
 }
 
 async function fill(tx: Tx, draw: DrawRow, game: DrawGame<any>): Promise<void> {

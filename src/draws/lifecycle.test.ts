@@ -21,6 +21,7 @@ const FACTS: DrawFacts = {
   status: 'scheduled',
   opens_at: at(10),
   closes_at: at(100),
+  paused_until: null,
   draw_at: at(200),
   settle_at: at(300),
   entry_count: 5,
@@ -130,12 +131,21 @@ describe('the life of a draw', () => {
     assert.deepEqual(ask({ status: 'closed', entry_count: 0 }, 101), { step: 'cancel', reason: 'no_entries' })
   })
 
+  it('P-07 a paused draw does nothing until its pause is over, then goes on, and only then closes', () => {
+    const paused = { status: 'open' as const, paused_until: at(60) }
+    assert.deepEqual(ask(paused, 30), none(60))
+    assert.deepEqual(ask(paused, 60), { step: 'resume' })
+    assert.deepEqual(ask({ ...paused, closes_at: at(50) }, 70), { step: 'resume' }, 'also when nobody looked')
+    assert.deepEqual(ask({ status: 'open' }, 100), { step: 'move', to: 'closed' })
+  })
+
   it('S1-29 whatever the facts, what is due is allowed by the table', () => {
     const instant = fc.integer({ min: 0, max: 400 }).map(at)
     const facts = fc.record({
       status: fc.constantFrom(...STATES.filter((state) => state !== 'draft')),
       opens_at: instant,
       closes_at: instant,
+      paused_until: fc.option(instant),
       draw_at: instant,
       settle_at: instant,
       entry_count: fc.nat(3),
@@ -164,7 +174,7 @@ describe('the life of a draw', () => {
         if (step.step === 'move') assert.ok(canMove(given.status, step.to))
         if (step.step === 'cancel') assert.ok(canMove(given.status, 'cancelled'))
         if (step.step === 'none' && step.wait_until) assert.ok(step.wait_until > now)
-        if (step.step === 'fill' || step.step === 'postpone') assert.equal(given.status, 'open')
+        if (['fill', 'postpone', 'resume'].includes(step.step)) assert.equal(given.status, 'open')
       }),
     )
   })

@@ -63,12 +63,16 @@ export type Fallback = {
   /** Beacon rounds. */
   postponeBy?: number
   maxPostpones?: number
+  /** The close may be put off while the draw is open (fair-1.md section 7.3). */
+  extend?: boolean
 }
 
 export type DrawFacts = {
   status: DrawStatus
   opens_at: Date
   closes_at: Date
+  /** Nobody enters until then; null for a draw that is not paused. */
+  paused_until: Date | null
   draw_at: Date
   settle_at: Date | null
   entry_count: number
@@ -98,6 +102,7 @@ export type Due =
   | { step: 'cancel'; reason: Exclude<CancelReason, 'by_person'> }
   | { step: 'fill' }
   | { step: 'postpone' }
+  | { step: 'resume' }
   | { step: 'reveal' }
   | { step: 'none'; wait_until: Date | null }
 
@@ -133,6 +138,8 @@ export function due(draw: DrawFacts, now: Date): Due {
 }
 
 function dueWhileOpen(draw: DrawFacts, now: Date): Due {
+  if (draw.paused_until !== null)
+    return now < draw.paused_until ? wait(draw.paused_until) : { step: 'resume' }
   if (draw.round_at !== null && now >= draw.round_at) return cancel('root_late')
   if (draw.is_filled) return now < draw.closes_at ? wait(draw.closes_at) : move('closed')
   if (draw.fills_from !== null && now < draw.fills_from) return wait(draw.fills_from)

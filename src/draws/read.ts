@@ -5,6 +5,7 @@ import { type CommitDoc, TRUST_SENTENCES, type TrustLabel, trustLabel } from '..
 import type { Config } from '../fairness/transcript.ts'
 import { playerNames } from '../games/players.ts'
 import { roundOutAt } from '../proofs/shared-draw.ts'
+import { isPaused } from './close.ts'
 import { gameOf, inOrderOfShowing, type WinnerView, winnerViews } from './draws.ts'
 import type { DrawGames } from './game.ts'
 import { CANCEL_REASONS, DRAW_STATES, type DrawStatus } from './lifecycle.ts'
@@ -14,6 +15,7 @@ import {
   loadDraw,
   loadEntries,
   loadEntriesAt,
+  loadMoves,
   loadRedrawOf,
   loadRedraws,
   loadWinners,
@@ -34,6 +36,10 @@ export type DrawView = {
   config: Record<string, unknown>
   opens_at: string
   closes_at: string
+  /** Nobody enters until then; null when it is not paused. */
+  paused_until: string | null
+  /** How the close was put off, in order, each with its place in the public log. */
+  extensions: { from: string; closes_at: string; at: string; log_index: number }[]
   draw_at: string
   entry_count: number
   entries_root: string | null
@@ -102,6 +108,8 @@ export async function drawView(tx: Tx, draw: DrawRow, games: DrawGames): Promise
     config,
     opens_at: draw.opens_at.toISOString(),
     closes_at: draw.closes_at.toISOString(),
+    paused_until: isPaused(draw, tx.now) ? draw.paused_until!.toISOString() : null,
+    extensions: draw.extension_count === 0 ? [] : await extensionsOf(tx, draw, doc),
     draw_at: draw.draw_at.toISOString(),
     entry_count: draw.entry_count,
     entries_root: draw.entries_root,
@@ -131,6 +139,17 @@ export async function toldView(tx: Tx, draw: DrawRow, games: DrawGames): Promise
   const view = await drawView(tx, draw, games)
   const told = new Set(view.reveals.slice(0, draw.revealed_count).map(({ place }) => place))
   return { ...view, winners: view.winners.filter(({ place }) => told.has(place)) }
+}
+
+async function extensionsOf(tx: Tx, draw: DrawRow, doc: CommitDoc): Promise<DrawView['extensions']> {
+  let from = doc.closesAt!
+  const extensions: DrawView['extensions'] = []
+  for (const { closes_at, at, log_index } of await loadMoves(tx, draw.commit_hash)) {
+    if (closes_at === null) continue
+    extensions.push({ from, closes_at, at, log_index })
+    from = closes_at
+  }
+  return extensions
 }
 
 function beaconView({ beacon, ...doc }: CommitDoc, draw: DrawRow): DrawView['beacon'] {

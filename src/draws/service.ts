@@ -27,6 +27,8 @@ export type Draws = {
     input: I,
     drawsOf: (answer: O) => readonly string[],
   ): Promise<O>
+  /** Runs a use case that logs what must be under a checkpoint before the next step, and makes that checkpoint. */
+  inPublic<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I): Promise<O>
   /** Makes every step of one draw that is due. */
   advance(tenantId: string, drawId: string): Promise<Advanced>
   /** Makes every step of every draw of a tenant that is due. Answers when to look again, in milliseconds. */
@@ -51,8 +53,11 @@ export function makeDraws(options: DrawsOptions): Draws {
 
   /** What the next step needs from outside: a checkpoint over what was published, the beacon round. */
   async function obtain(tenantId: string, draw: DrawRow): Promise<Obtained> {
-    if (draw.status === 'scheduled' || draw.status === 'closed') await checkpoints.make(tenantId)
     const now = app.clock.now()
+    // An extension too must be under a checkpoint before the close that it made (fair-1.md section 11).
+    const is_extended = draw.status === 'open' && draw.extension_count > 0 && now >= draw.closes_at
+    if (draw.status === 'scheduled' || draw.status === 'closed' || is_extended)
+      await checkpoints.make(tenantId)
     if (draw.status !== 'drawing' || now < draw.draw_at) return {}
     const doc = JSON.parse(draw.doc) as CommitDoc
     const out_at = roundOutAt(doc, draw.beacon_round)
@@ -100,6 +105,11 @@ export function makeDraws(options: DrawsOptions): Draws {
       await entropy.assertReady()
       const answer = await app.run(actor, useCase, input)
       for (const id of drawsOf(answer)) await advanceOne(actor.tenantId, id)
+      return answer
+    },
+    async inPublic(actor, useCase, input) {
+      const answer = await app.run(actor, useCase, input)
+      await checkpoints.make(actor.tenantId)
       return answer
     },
     advance: advanceOne,

@@ -27,6 +27,10 @@ export type DrawRow = {
   frozen_at: Date | null
   beacon_round: number | null
   postpone_count: number
+  /** Nobody enters from the first to the second; null for a draw that is not paused. */
+  paused_at: Date | null
+  paused_until: Date | null
+  extension_count: number
   beacon: BeaconRound | null
   ctx: string | null
   outcome: Record<string, unknown> | null
@@ -46,7 +50,7 @@ export type DrawRow = {
 
 const SELECT_DRAW = `select d.id, d.game, d.game_id, d.draw_name, d.kind, d.seq, d.status, d.commit_hash, d.seed_id, d.opens_at, d.closes_at,
     d.draw_at, d.after_draw_id, d.redraw_of, d.is_filled, d.fill_after, d.entry_count, d.tree, d.entries_root, d.frozen_at,
-    d.beacon_round, d.postpone_count, d.beacon, d.ctx, d.outcome, d.place_count, d.revealed_count, d.drawn_at, d.settle_at,
+    d.beacon_round, d.postpone_count, d.paused_at, d.paused_until, d.extension_count, d.beacon, d.ctx, d.outcome, d.place_count, d.revealed_count, d.drawn_at, d.settle_at,
     d.settled_at, d.cancel_reason, d.cancelled_at, d.created_at, c.doc, c.config, c.jws
   from draws d join fair_commitments c on c.commit_hash = d.commit_hash`
 
@@ -133,6 +137,11 @@ export async function insertDraw(tx: Tx, draw: NewDraw): Promise<void> {
 
 const CHANGEABLE = [
   'status',
+  'closes_at',
+  'draw_at',
+  'paused_at',
+  'paused_until',
+  'extension_count',
   'is_filled',
   'fill_after',
   'entry_count',
@@ -396,11 +405,23 @@ export async function decideRedraw(
   )
 }
 
-/** How often and to which beacon round a draw was put off, from the log. */
-export function loadPostpones(tx: Tx, commit_hash: string) {
-  return tx.rows<{ from: number; to: number; logIndex: number }>(
-    `select (event::json->>'from')::bigint as "from", (event::json->>'to')::bigint as "to", seq as "logIndex"
-     from fair_log where commit_hash = $1 and type = 'postpone' order by seq`,
+export type MoveRow = {
+  type: 'postpone' | 'extend'
+  /** Null without a beacon. */
+  from: number | null
+  to: number | null
+  /** Of an extension. */
+  closes_at: string | null
+  at: string
+  log_index: number
+}
+
+/** How the beacon round and the close of a draw were moved, in order, from the log. */
+export function loadMoves(tx: Tx, commit_hash: string) {
+  return tx.rows<MoveRow>(
+    `select type, (event::json->>'from')::bigint as "from", (event::json->>'to')::bigint as "to",
+            event::json->>'closesAt' as closes_at, event::json->>'at' as at, seq as log_index
+     from fair_log where commit_hash = $1 and type in ('postpone', 'extend') order by seq`,
     [commit_hash],
   )
 }

@@ -7,7 +7,7 @@ import { NODE_HASH } from '../node-hash.ts'
 import { loggedPart } from '../proofs/log.ts'
 import { loadLogEvent, loadSeedByCommit } from '../proofs/store.ts'
 import { proveEntry } from './list.ts'
-import { type DrawRow, loadDraw, loadEntries, loadPostpones, loadWinners } from './store.ts'
+import { type DrawRow, loadDraw, loadEntries, loadMoves, loadWinners } from './store.ts'
 
 /** A longer list is not part of the document, unless the outcome cannot be checked without it: it is paged at its own address. */
 const LIST_MAX = 20_000
@@ -25,7 +25,13 @@ export async function drawTranscript(tx: Tx, draw_id: string): Promise<Transcrip
   const key = doc.mode === 'beacon' ? draw.beacon!.randomness : server_seed!
   const { kind } = doc
   const { draws } = derive({ kind, config, key: Buffer.from(key, 'hex'), ctx: draw.ctx!, entries }, NODE_HASH)
-  const postpones = await loadPostpones(tx, draw.commit_hash)
+  const moves = await loadMoves(tx, draw.commit_hash)
+  // fair-1.md section 14: with closesAt it is an extension. Members that do not apply are left out.
+  const postpones = moves.map(({ from, to, closes_at, log_index: logIndex }) => ({
+    ...(from !== null && to !== null && { from, to }),
+    logIndex,
+    ...(closes_at !== null && { closesAt: closes_at }),
+  }))
   const log = await loggedPart(tx, await loadLogEvent(tx, draw.commit_hash, 'result', null))
   return {
     v: 'fair/1',

@@ -55,7 +55,7 @@ export type Transcript = {
   groupNo?: number
   entries?: Entries
   beacon?: BeaconValue
-  postpones?: { from: number; to: number; logIndex: number; closesAt?: string }[]
+  postpones?: { from?: number; to?: number; logIndex: number; closesAt?: string }[]
   serverSeed?: string
   ctx: string
   draws?: Draw[]

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from 'zod-openapi'
 import { ERRORS, type ErrorCode } from '../errors.ts'
+import { csvOf } from './csv.ts'
 import { problemType } from './problem.ts'
 import { type Route, statusOf } from './route.ts'
 
@@ -125,7 +126,10 @@ function responsesOf(each: Route): ZodOpenApiResponsesObject {
   const success = each.answer
     ? {
         description: 'Done.',
-        content: { [each.media?.split(';')[0] ?? 'application/json']: mediaOf(each.answer) },
+        content: {
+          [each.media?.split(';')[0] ?? 'application/json']: mediaOf(each.answer),
+          ...(each.csv && { 'text/csv': { schema: z.string(), example: csvOf(each.csv, []) } }),
+        },
       }
     : { description: 'Done.' }
   return { [status]: success, ...refusalResponses(each) } as ZodOpenApiResponsesObject

@@ -21,6 +21,7 @@ const PAGES = [
   '/watch-draw',
   '/verify',
   '/odds',
+  '/admin',
 ]
 const OFFLINE_VERIFIER = 'verify-offline.html'
 const ERRORS_FILE = fileURLToPath(new URL('../../docs/errors.md', import.meta.url))

@@ -10,6 +10,7 @@ import { type Actor, inputHash, type Role, type UseCase } from '../db/tx.ts'
 import { type ErrorCode, publicError, refuse } from '../errors.ts'
 import type { Auth, Identity } from './auth.ts'
 import { NO_TENANT_ID } from './auth.ts'
+import { CSV, csvOf } from './csv.ts'
 import { addressKey, type DefaultRates, type Limits, type Rate } from './limits.ts'
 import { fieldErrors, unknownMembers } from './problem.ts'
 import { JsonError, parseStrictJson, pointerPart, withoutFractions } from './strict-json.ts'
@@ -47,6 +48,8 @@ export type Context<P = any, Q = any, B = any, A extends Access = any> = {
   if_match: '*' | readonly number[] | undefined
   request_id: string
   ip: string
+  /** True when the list is asked for as a file, on routes that have `csv`. */
+  is_csv: boolean
 }
 
 export type Route = {
@@ -68,6 +71,11 @@ export type Route = {
   status?: number
   /** Media type of the answer; other than JSON, `run` answers a string, or bytes. */
   media?: string
+  /**
+   * Columns of a list that is also given as a file, to who asks with `?format=csv` or `Accept: text/csv`. The answer is
+   * `{ data, next_cursor }`; the address of the next page is in the header Link.
+   */
+  csv?: readonly string[]
   /** Takes an Idempotency-Key. */
   once?: 'required' | 'optional'
   /** A change of a row: takes the ETag that was read, 428 without. */
@@ -263,6 +271,7 @@ async function contextOf(
     key,
     ip,
     request_id,
+    is_csv: each.csv !== undefined && wantsCsv(request),
     run,
     runIn,
     if_match: each.if_match ? versionsOf(request) : undefined,
@@ -394,6 +403,13 @@ function send(each: Route, context: Context, response: Response, request: Reques
     return
   }
   response.status(statusOf(each))
+  if (each.csv !== undefined) {
+    response.vary('Accept')
+    if (context.is_csv) {
+      sendCsv(each.csv, response, request, answer as ListAnswer)
+      return
+    }
+  }
   if (each.answer === undefined) {
     response.end()
     return
@@ -405,6 +421,26 @@ function send(each: Route, context: Context, response: Response, request: Reques
   }
   const text = typeof answer === 'object' && answer !== null ? texts.get(answer) : undefined
   response.type('application/json').send(text ?? JSON.stringify(answer ?? null))
+}
+
+type ListAnswer = { data: Record<string, unknown>[]; next_cursor: string | null }
+
+/** What the query names goes before what a client of its own accord accepts. */
+function wantsCsv(request: Request): boolean {
+  if (request.query['format'] !== undefined) return request.query['format'] === 'csv'
+  return request.accepts(['json', 'csv']) === 'csv'
+}
+
+function sendCsv(columns: readonly string[], response: Response, request: Request, list: ListAnswer): void {
+  const next = new URL(request.originalUrl, 'http://any')
+  if (list.next_cursor !== null) {
+    next.searchParams.set('cursor', list.next_cursor)
+    response.setHeader('Link', `<${next.pathname}${next.search}>; rel="next"`)
+  }
+  const name = next.pathname.split('/').at(-1)
+  response.setHeader('Content-Disposition', `attachment; filename="${name}.csv"`)
+  response.setHeader('Content-Type', CSV)
+  response.send(csvOf(columns, list.data))
 }
 
 /** If-None-Match compares weakly (RFC 9110 section 13.1.2). */

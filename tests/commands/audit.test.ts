@@ -713,6 +713,11 @@ const PLANTS: Plant[] = [
     sql: `select pg_temp.free('draw_redraws'); update draw_redraws set decided_by = asked_by`,
   },
   {
+    check: 'L48',
+    says: 'A draw closes when',
+    sql: `select pg_temp.free('draws'); update draws set closes_at = closes_at + interval '1 second', draw_at = draw_at + interval '1 second' where ${one('draws')}`,
+  },
+  {
     check: 'L44',
     says: 'A published raffle draw',
     sql: `update raffle_draws set total_tickets = total_tickets + 1 where draw_status = 'settled'`,

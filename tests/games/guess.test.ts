@@ -11,7 +11,7 @@ import {
   readMyStats,
   readReelGame,
 } from '../../src/games/guess/games.ts'
-import { loadGameHistory } from '../../src/games/guess/store.ts'
+import { loadGameHistory, loadLeaders } from '../../src/games/guess/store.ts'
 import { originOf } from '../../src/proofs/checkpoints.ts'
 import { readTranscript } from '../../src/proofs/transcripts.ts'
 import { type GuessStage, startGuessing } from './guess-kit.ts'
@@ -423,6 +423,41 @@ describe('guess games', function () {
         to: new Date('2000-01-01'),
       })
       assert.deepEqual([none.entries, none.wins, none.streak], [0, 0, 0])
+    })
+  })
+
+  describe('the leaderboard', () => {
+    /** A game that only its winners enter: who comes earlier has the better place, as all guess the same. */
+    const won = async (...winners: string[]) => {
+      const id = await stage.aGame({ guess_min: 1, guess_max: 2, number_of_winners: winners.length })
+      for (const winner of winners) await stage.enter(id, winner, 1)
+      await stage.toTheEnd()
+    }
+    const ranked = async (from: Date) =>
+      (await stage.inTenant((tx) => loadLeaders(tx, from, new Date('2100-01-01'), 10))).map(
+        ({ user_id, wins }) => `${user_id} ${wins}`,
+      )
+
+    it('S0-33b of equal scores the first to reach it ranks higher, whatever the names, and a later equal one does not push it down', async () => {
+      const from = stage.clock.now()
+      await won('zoe')
+      await won('zoe')
+      await won('adam')
+      assert.deepEqual(await ranked(from), ['zoe 2', 'adam 1'])
+      await won('adam')
+      assert.deepEqual(await ranked(from), ['zoe 2', 'adam 2'], 'zoe had two first')
+      await won('bea')
+      await won('bea')
+      await won('bea')
+      await won('zoe')
+      await won('adam')
+      assert.deepEqual(await ranked(from), ['bea 3', 'zoe 3', 'adam 3'])
+    })
+
+    it('S0-33b of those who reached it in one game, the better place in it ranks higher', async () => {
+      const from = stage.clock.now()
+      await won('yuri', 'mona', 'axel')
+      assert.deepEqual(await ranked(from), ['yuri 1', 'mona 1', 'axel 1'])
     })
   })
 

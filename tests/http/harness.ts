@@ -203,7 +203,12 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpHarness>
 }
 
 /** Every successful answer of every test is held against the schema that the document shows for it. */
-function assertShape(routes: readonly Route[], method: string, path: string, { status, body }: Answer): void {
+function assertShape(
+  routes: readonly Route[],
+  method: string,
+  path: string,
+  { status, headers, text, body }: Answer,
+): void {
   if (status < 200 || status > 299 || method === 'HEAD') return
   const bare = path.split('?')[0]!
   const found = routes.find(
@@ -212,6 +217,10 @@ function assertShape(routes: readonly Route[], method: string, path: string, { s
       new RegExp(`^${each.path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(bare),
   )
   if (found?.answer === undefined) return
+  if (found.csv !== undefined && headers.get('content-type')?.startsWith('text/csv')) {
+    assert.equal(text.split('\r\n')[0], found.csv.join(','), `${method} ${path} has other columns`)
+    return
+  }
   const result = found.answer.safeParse(body)
   assert.ok(result.success, `${method} ${path} does not answer what it describes: ${result.error}`)
 }

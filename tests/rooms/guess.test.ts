@@ -61,6 +61,7 @@ describe('the room of a guess game', () => {
       'settleAt',
       'cancelReason',
       'checkpoint',
+      'pausedUntil',
     ])
     assert.deepEqual(fieldsOf(GuessWinner), ['place', 'player', 'guess', 'entryIndex', 'revealAt'])
     assert.deepEqual(fieldsOf(GuessReveal), ['place', 'revealAt'])
@@ -353,6 +354,37 @@ describe('the room of a guess game', () => {
     assert.equal(watcher.state.winners.length, 5)
     await leave(...clients, watcher)
   }).timeout(60_000)
+
+  it('P-07 a pause stops every screen within a second and says until when; a later close and the end of the pause arrive too', async () => {
+    const game = await stage.aGuessGame()
+    const ann = await play('ann', game)
+    const eve = await watch(game)
+    const codes: string[] = []
+    eve.onMessage('notice', ({ code }: { code: string }) => codes.push(code))
+    const carla = stage.actor('carla', ['creator'])
+    const promised = ann.state.closesAt
+    const began = performance.now()
+    await stage.running.guess.pause(carla, { game_id: game, minutes: 10, why: 'the stream broke' })
+    for (const client of [ann, eve])
+      await until('the pause', () => client.state.phase === 'paused' && client.state.pausedUntil !== '')
+    assert.ok(performance.now() - began < 1_000, `${performance.now() - began} ms`)
+    assert.equal(Date.parse(ann.state.closesAt) - Date.parse(promised), 600_000)
+    assert.equal((await refusalOf(guess(ann, 7))).code, 'game_paused')
+    const late = await watch(game)
+    assert.deepEqual(shown(late), shown(eve), 'who comes in the pause sees it')
+
+    await stage.pass(600)
+    await until('the end of the pause', () => ann.state.phase === 'open' && ann.state.pausedUntil === '')
+    await guess(ann, 7)
+    const closes_at = new Date(Date.parse(ann.state.closesAt) + 60_000)
+    await stage.running.guess.extend(carla, { game_id: game, closes_at, why: 'one more minute' })
+    await until('the later close', () => eve.state.closesAt === closes_at.toISOString())
+    await until('the notices', () => codes.length === 4)
+    assert.deepEqual(codes, ['extended', 'paused', 'resumed', 'extended'])
+    const { events } = await ann.request('since', { version: 0 })
+    assert.ok(events.some(({ type }: { type: string }) => type === 'draw.paused'))
+    await leave(ann, eve, late)
+  })
 
   it('S1-53 P-30 what another process writes shows here, without a message lost', async () => {
     const game = await stage.aGuessGame()

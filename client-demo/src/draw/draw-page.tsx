@@ -98,6 +98,17 @@ function Certificate({ draw }: { draw: DrawView }) {
           <p class="fine">{say('draw.commitment_says')}</p>
           <Hash value={commit_hash} label={say('draw.commitment')} />
         </CertStep>
+        {draw.extensions.length > 0 && (
+          <CertStep title={say('draw.extended')} is_done when={draw.extensions.at(-1)!.at}>
+            <ul class="fine cert-moves">
+              {draw.extensions.map(({ from, closes_at, log_index }) => (
+                <li key={log_index}>
+                  {say('draw.extended_line', { from: timeText(from), to: timeText(closes_at), n: log_index })}
+                </li>
+              ))}
+            </ul>
+          </CertStep>
+        )}
         <CertStep title={say('draw.sealed')} is_done={entries_root !== null} when={frozen_at}>
           {entries_root === null ? (
             <p class="fine">

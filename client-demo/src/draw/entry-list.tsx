@@ -76,10 +76,11 @@ export function EntryList({ draw }: { draw: DrawView }) {
   )
 }
 
-/** Facts of a leaf in words: a guess (`g`), the number of a ticket (`t`), how it was had (`via`), luck of the browser (`c`). */
+/** Facts of a leaf in words: a guess (`g`), the number of a ticket (`t`), the rule that added it (`b`), how it was had (`via`), luck of the browser (`c`). */
 const WORDS: Record<string, (value: unknown) => string> = {
   g: (value) => numberText(Number(value)),
   t: (value) => say('draw.ticket_is', { n: String(value) }),
+  b: (value) => say('guess.bonus', { label: String(value) }),
   via: (value) => (value === 'paid' ? '' : say('draw.given')),
   c: (value) => String(value).slice(0, 8),
 }

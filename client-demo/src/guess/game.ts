@@ -1,6 +1,13 @@
 /** One player at one guess game: joins, guesses, keeps the receipts. Nothing here decides a result. */
 import { keepCheckpoint } from '../shared/checkpoint.ts'
-import { type GameView, type GuessAnswer, type MyGuess, readGameAs } from '../shared/guess-api.ts'
+import {
+  type Eligibility,
+  type GameView,
+  type GuessAnswer,
+  type MyGuess,
+  readEligibility,
+  readGameAs,
+} from '../shared/guess-api.ts'
 import { connectGuess, type GuessView } from '../shared/guess-room.ts'
 import type { Link } from '../shared/live.ts'
 import { makeId } from '../shared/random.ts'
@@ -14,6 +21,8 @@ export type GuessState = {
   view: GuessView | null
   /** What the game says of itself: terms, reward, image. */
   game: GameView | null
+  /** Which rules let this player in. */
+  eligibility: Eligibility | null
   user_id: string | null
   token: string | null
   mine: MyGuess[]
@@ -39,8 +48,9 @@ export function receiptsOf(): Record<string, string> {
   return JSON.parse(sessionStorage.getItem(RECEIPTS) ?? '{}') as Record<string, string>
 }
 
-function keepReceipt({ submission_id, receipt }: GuessAnswer): void {
-  sessionStorage.setItem(RECEIPTS, JSON.stringify({ ...receiptsOf(), [submission_id]: receipt }))
+function keepReceipts({ submission_id, receipt, bonus_entries }: GuessAnswer): void {
+  const added = Object.fromEntries(bonus_entries.map((each) => [each.submission_id, each.receipt]))
+  sessionStorage.setItem(RECEIPTS, JSON.stringify({ ...receiptsOf(), [submission_id]: receipt, ...added }))
 }
 
 export function makeGuessGame(tenant: string, game_id: string): GuessGame {
@@ -48,6 +58,7 @@ export function makeGuessGame(tenant: string, game_id: string): GuessGame {
     link: { status: 'connecting' },
     view: null,
     game: null,
+    eligibility: null,
     user_id: null,
     token: null,
     mine: [],
@@ -69,6 +80,8 @@ export function makeGuessGame(tenant: string, game_id: string): GuessGame {
       if (before === undefined || before === view.phase) return
       // The places on the list are fixed at the close, and the terms say how it ended.
       void readAll()
+      if (view.phase === 'paused') set({ said: say('guess.phase.paused') })
+      if (before === 'paused' && view.phase === 'open') set({ said: say('guess.said.resumed') })
       if (view.phase === 'closed' || view.phase === 'drawn') set({ said: say('guess.said.closed') })
       if (view.phase === 'cancelled') set({ said: say('guess.cancelled') })
     },
@@ -91,11 +104,12 @@ export function makeGuessGame(tenant: string, game_id: string): GuessGame {
     const { token } = get()
     if (token === null) return
     try {
-      const [{ guesses }, game] = await Promise.all([
+      const [{ guesses }, game, eligibility] = await Promise.all([
         live.request<{ guesses: MyGuess[] }>('mine'),
         readGameAs(token, game_id),
+        readEligibility(token, game_id),
       ])
-      set({ mine: guesses, game })
+      set({ mine: guesses, game, eligibility })
     } catch (error) {
       const refusal = asRefusal(error)
       if (!isPassing(refusal)) set({ refusal })
@@ -109,7 +123,7 @@ export function makeGuessGame(tenant: string, game_id: string): GuessGame {
     try {
       const answer = await live.request<GuessAnswer>('guess', pending)
       sessionStorage.removeItem(pendingKey(game_id))
-      keepReceipt(answer)
+      keepReceipts(answer)
       set({
         is_sending: false,
         said:

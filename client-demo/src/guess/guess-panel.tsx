@@ -1,7 +1,13 @@
 /** A guess game to play: its promise, the form, my guesses, the winners. On its own page and in the reel's dialog. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { claimAddress, readClaims } from '../shared/claims-api.ts'
-import { drawAddress, type GameView, type MyGuess, verifyDrawAddress } from '../shared/guess-api.ts'
+import {
+  drawAddress,
+  type Eligibility,
+  type GameView,
+  type MyGuess,
+  verifyDrawAddress,
+} from '../shared/guess-api.ts'
 import { type GuessView, type ShownWinner, type Step, useStep } from '../shared/guess-room.ts'
 import { useLoaded } from '../shared/loading.ts'
 import { whyText } from '../shared/refusal.ts'
@@ -18,6 +24,8 @@ export function useGuessGame(tenant: string, game_id: string): { game: GuessGame
   return { game, state: useStore(game.store) }
 }
 
+const BEFORE_CLOSE = new Set(['scheduled', 'open', 'paused'])
+
 type Parts = { game: GuessGame; state: GuessState; tenant: string }
 
 export function GuessPanel({ game, state, tenant }: Parts) {
@@ -28,7 +36,7 @@ export function GuessPanel({ game, state, tenant }: Parts) {
     ),
   )
   const won = placeOf(state.mine, step.winners)
-  const has_closed = view.phase !== 'open' && view.phase !== 'scheduled'
+  const has_closed = !BEFORE_CLOSE.has(view.phase)
   return (
     <>
       <GuessHead view={view} step={step} />
@@ -41,6 +49,7 @@ export function GuessPanel({ game, state, tenant }: Parts) {
         />
       )}
       {state.game !== null && <Reward game={state.game} tenant={tenant} />}
+      {!has_closed && state.eligibility !== null && <EntryRules eligibility={state.eligibility} />}
       {view.phase === 'open' && <GuessForm game={game} state={state} view={view} />}
       <MyGuesses mine={state.mine} view={view} />
     </>
@@ -60,10 +69,45 @@ export function GuessHead({ view, step }: { view: GuessView; step: Step }) {
     <div class="guess-clock">
       <p class="guess-phase">{phaseText(view, step)}</p>
       {view.phase === 'open' && <Countdown to_ms={view.closes_at_ms} />}
+      {view.phase === 'paused' && (
+        <>
+          <Countdown to_ms={view.paused_until_ms} />
+          <p class="fine">{say('guess.paused_left', { left: leftText(view) })}</p>
+        </>
+      )}
       {view.phase === 'scheduled' && <Countdown to_ms={view.opens_at_ms} />}
       {step.next !== null && view.phase === 'drawn' && <Countdown to_ms={step.next.reveal_at_ms} />}
       <p class="fine">{count(view.mode === 'draw' ? 'guess.entries_draw' : 'guess.entries', view.entries)}</p>
     </div>
+  )
+}
+
+/** What was left of the time when the pause began, and is left after it. */
+function leftText({ closes_at_ms, paused_until_ms }: GuessView): string {
+  const s = Math.max(0, Math.ceil((closes_at_ms - paused_until_ms) / 1000))
+  return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`
+}
+
+/** Who may enter and what some get beside, each rule with a mark for this player. */
+function EntryRules({ eligibility }: { eligibility: Eligibility }) {
+  const lines = [...eligibility.rules, ...(eligibility.bonus?.offers ?? [])]
+  if (lines.length === 0) return null
+  return (
+    <section class="entry-rules" aria-labelledby="entry-rules">
+      <h2 id="entry-rules">{say(eligibility.is_eligible ? 'guess.rules' : 'guess.rules_not_met')}</h2>
+      <ul>
+        {lines.map(({ says, is_met }) => (
+          <li key={says} class={is_met ? 'is-met' : 'is-unmet'}>
+            <span class="rule-mark" aria-hidden="true">
+              {is_met ? '✓' : '–'}
+            </span>
+            <span>
+              {says} <span class="sr-only">{say(is_met ? 'guess.rule_met' : 'guess.rule_unmet')}</span>
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
   )
 }
 
@@ -77,14 +121,17 @@ function GuessForm({ game, state, view }: Omit<Parts, 'tenant'> & { view: GuessV
   const [text, setText] = useState('')
   const [is_bad, setBad] = useState(false)
   const { min, max, mode } = view
-  const in_force = state.mine.filter((each) => each.is_in_force)
+  const in_force = state.mine.filter((each) => each.is_in_force && each.bonus === null)
   const terms = state.game
   const is_replacing = terms?.guess_policy === 'replace_until_close'
-  const left = is_replacing ? 1 : (terms?.guesses_per_user ?? 1) - in_force.length
+  // In a game that is guessed at, a bonus is more guesses; in a draw it comes with the entry.
+  const more = mode === 'draw' ? 0 : (state.eligibility?.bonus?.entries ?? 0)
+  const left = is_replacing ? 1 : (terms?.guesses_per_user ?? 1) + more - in_force.length
   const is_done = left <= 0
   const value = Number(text)
   const is_fine = text.trim() !== '' && Number.isInteger(value) && value >= min && value <= max
-  const is_shut = state.is_sending || state.link.status !== 'live' || is_done
+  const is_let_in = state.eligibility?.is_eligible !== false
+  const is_shut = !is_let_in || state.is_sending || state.link.status !== 'live' || is_done
 
   const submit = (event: Event) => {
     event.preventDefault()
@@ -143,7 +190,9 @@ function GuessForm({ game, state, view }: Omit<Parts, 'tenant'> & { view: GuessV
         ) : state.refusal !== null ? (
           <p class="why">{whyText(state.refusal)}</p>
         ) : (
-          <p class="fine">{helpText(left, is_replacing, in_force.length)}</p>
+          <p class="fine">
+            {is_let_in ? helpText(left, is_replacing, in_force.length) : say('guess.not_eligible')}
+          </p>
         )}
       </div>
     </form>
@@ -284,7 +333,9 @@ function MyGuesses({ mine, view }: { mine: MyGuess[]; view: GuessView }) {
             <li key={each.submission_id} class={each.is_in_force ? 'is-in-force' : 'is-replaced'}>
               <span class="my-guess-value">{each.value === null ? '✓' : numberText(each.value)}</span>
               <span class="my-guess-text">
-                {say(each.is_in_force ? 'guess.in_force' : 'guess.replaced')}
+                {each.bonus !== null
+                  ? say('guess.bonus', { label: each.bonus })
+                  : say(each.is_in_force ? 'guess.in_force' : 'guess.replaced')}
                 <span class="fine">
                   {each.entry_index === null
                     ? say('guess.seq', { n: each.seq + 1 })

@@ -25,6 +25,8 @@ export type DrawView = {
   config: Record<string, unknown>
   opens_at: string
   closes_at: string
+  /** How the close was put off, in order. */
+  extensions: { from: string; closes_at: string; at: string; log_index: number }[]
   entry_count: number
   entries_root: string | null
   frozen_at: string | null
@@ -55,7 +57,9 @@ export type GameView = {
   guesses_per_user: number
   number_of_winners: number
   reward: { type: string; text: string | null; is_claimed: boolean }
+  entry_says: string[]
   status: string
+  paused_until: string | null
   opens_at: string | null
   closes_at: string
   entry_count: number
@@ -68,12 +72,24 @@ export type MyGuess = {
   seq: number
   value: number | null
   is_in_force: boolean
+  /** The label of the rule that added it; null for an own one. */
+  bonus: string | null
   entry_index: number | null
   entrant: string | null
   salt: string | null
   accepted_at: string
 }
-export type GuessAnswer = Omit<MyGuess, 'is_in_force'> & { guesses_left: number; receipt: string }
+export type GuessAnswer = Omit<MyGuess, 'is_in_force' | 'bonus'> & {
+  guesses_left: number
+  receipt: string
+  bonus_entries: { label: string; submission_id: string; entry_index: number; receipt: string }[]
+}
+/** Whether this player may enter, rule by rule. */
+export type Eligibility = {
+  is_eligible: boolean
+  rules: { rule: string; says: string; is_met: boolean; possible_from: string | null }[]
+  bonus: { offers: { label: string; says: string; is_met: boolean }[]; entries: number } | null
+}
 export type Leader = { rank: number; player: string; is_me: boolean; wins: number; games: number }
 export type Stats = { entries: number; games: number; wins: number; streak: number }
 export type Leaf = Record<string, unknown> & { i: number; e: string }
@@ -108,6 +124,9 @@ export const readGame = (tenant: string, id: string): Promise<GameView> =>
 /** The same for a player, who may see games that are not public. */
 export const readGameAs = (token: string, id: string): Promise<GameView> =>
   ask<GameView>('GET', `${API}/games/${encodeURIComponent(id)}`, { token })
+
+export const readEligibility = (token: string, id: string): Promise<Eligibility> =>
+  ask<Eligibility>('GET', `${API}/games/${encodeURIComponent(id)}/eligibility`, { token })
 
 export const readReelGame = (tenant: string, reel: string): Promise<GameView> =>
   timed(`/reels/${encodeURIComponent(reel)}/game?${by(tenant)}`)

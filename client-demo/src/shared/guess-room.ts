@@ -19,6 +19,8 @@ export type GuessView = {
   trust: string
   opens_at_ms: number
   closes_at_ms: number
+  /** When a pause ends by itself; NaN unless it is paused. */
+  paused_until_ms: number
   players: number
   spectators: number
   entries: number
@@ -65,6 +67,7 @@ export function viewOf(state: Loose): GuessView {
     trust: state['trust'],
     opens_at_ms: msOf(state['opensAt']),
     closes_at_ms: msOf(state['closesAt']),
+    paused_until_ms: msOf(state['pausedUntil']),
     players: state['players'],
     spectators: state['spectators'],
     entries: state['entries'],

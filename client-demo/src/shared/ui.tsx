@@ -21,6 +21,7 @@ export type PageName =
   | 'shop'
   | 'verify'
   | 'odds'
+  | 'admin'
 
 const PAGES: [PageName, string, StringKey][] = [
   ['play', '/', 'app.play'],

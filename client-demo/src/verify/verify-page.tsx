@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Step } from '../../../src/fairness/verify.ts'
 import { Announcer, Hash, Header, Trust } from '../shared/ui.tsx'
 import { prefersStill } from '../shared/wheel.tsx'
-import { say, sayOr } from '../strings.ts'
+import { count, say, sayOr } from '../strings.ts'
 import { type Checked, check, tampered } from './check.ts'
 import { MathPanel } from './math-panel.tsx'
 import { type Source, sourceOf, sourceOfFile } from './source.ts'
@@ -230,6 +230,7 @@ function useDownload(text: string): string {
 function Notes({ checked, onTamper }: { checked: Checked; onTamper: () => void }) {
   const { text, verdict, transcript, transcript_hash, keys, kids, was_compared, left_open } = checked
   const download = useDownload(text)
+  const moves = (transcript?.postpones ?? []).filter(({ closesAt }) => closesAt !== undefined).length
   return (
     <section class="card notes">
       <p class="row">
@@ -255,6 +256,7 @@ function Notes({ checked, onTamper }: { checked: Checked; onTamper: () => void }
           ))}
         </p>
       )}
+      {moves > 0 && <p class="fine">{count('verify.moved', moves)}</p>}
       {was_compared && <p class="fine">{say('verify.stored_note')}</p>}
       {left_open.length > 0 && (
         <div class="fine">

@@ -92,9 +92,11 @@ function Board({ view, tenant, game_id, onSaid }: BoardParts) {
   const to_ms =
     view.phase === 'open'
       ? view.closes_at_ms
-      : view.phase === 'scheduled'
-        ? view.opens_at_ms
-        : (step.next?.reveal_at_ms ?? null)
+      : view.phase === 'paused'
+        ? view.paused_until_ms
+        : view.phase === 'scheduled'
+          ? view.opens_at_ms
+          : (step.next?.reveal_at_ms ?? null)
   return (
     <>
       <section class="stage-draw" aria-label={say('app.watch')}>

@@ -40,7 +40,14 @@ import {
 
 /** Time for the checkpoint over the list, and for relays to agree on the round (fair-1.md section 7.3). */
 const MARGIN_MS = 60_000
-const FALLBACK = { onOutage: 'void', deadlineS: 24 * 3_600, postponeBy: 200, maxPostpones: 3 } as const
+/** Its close may be put off, in public: by a pause too (P-07). */
+const FALLBACK = {
+  onOutage: 'void',
+  deadlineS: 24 * 3_600,
+  postponeBy: 200,
+  maxPostpones: 3,
+  extend: true,
+} as const
 const REVEAL = { lead_ms: 3_000, step_ms: 2_000 }
 
 const decideBy =
@@ -125,7 +132,7 @@ async function moved(tx: Tx, draw: DrawRow): Promise<void> {
     draw.status === 'scheduled'
       ? { draw_id: draw.id, hash_value: draw.commit_hash, published_at: tx.now, opens_at: draw.opens_at }
       : {}
-  await updateGame(tx, draw.game_id, { status: draw.status, ...promised })
+  await updateGame(tx, draw.game_id, { status: draw.status, closes_at: draw.closes_at, ...promised })
   tellLobby(tx, guessEntry(await gameOfDraw(tx, draw)))
 }
 
@@ -226,6 +233,7 @@ async function recordOf(tx: Tx, game: GameRow, draw: DrawRow): Promise<Record<st
     participant_count: game.participant_count,
     opens_at: draw.opens_at.toISOString(),
     closes_at: draw.closes_at.toISOString(),
+    extension_count: draw.extension_count,
     drawn_at: draw.drawn_at!.toISOString(),
     commit_hash: draw.commit_hash,
     entries_root: draw.entries_root,

@@ -1,6 +1,7 @@
 /** A guess game as its creator publishes it and as everybody sees it. */
 import { guardCreator } from '../../claims/accountability.ts'
 import type { Tx } from '../../db/tx.ts'
+import { extendDraw, isPaused, pauseDraw, resumeDraw } from '../../draws/close.ts'
 import { cancelDraws, createDraw } from '../../draws/draws.ts'
 import type { DrawGames } from '../../draws/game.ts'
 import { type DrawView, drawView } from '../../draws/read.ts'
@@ -9,6 +10,14 @@ import { refuse } from '../../errors.ts'
 import type { RoundEntropy } from '../../proofs/round-entropy.ts'
 import { LOBBY } from '../lobby.ts'
 import { creatorName, playerNames } from '../players.ts'
+import {
+  type BonusVerdict,
+  bonusOf,
+  type EntryRules,
+  entrySentences,
+  judgeEntry,
+  type RuleVerdict,
+} from './entry-rules.ts'
 import { GIVEAWAY_GAME, GUESS_GAME } from './game.ts'
 import {
   configOf,
@@ -24,6 +33,7 @@ import {
   insertWalletGame,
   isMember,
   loadActiveGames,
+  loadEntryFacts,
   loadGame,
   loadGameForUpdate,
   loadGameOfReel,
@@ -56,7 +66,7 @@ export async function publishGame(
   { game_id, entropy }: { game_id: string; entropy: RoundEntropy },
 ): Promise<{ draw_id: string }> {
   const game = await ownGame(tx, game_id)
-  if (game.status !== 'draft') refuse('game_published')
+  if (game.status !== 'draft') refuse('game_published', { facts: { status: game.status } })
   await guardCreator(tx, game)
   const opens_at = game.opens_at !== null && game.opens_at > tx.now ? game.opens_at : tx.now
   const errors = faultsOf({ ...game, opens_at })
@@ -97,9 +107,39 @@ export async function cancelGame(
   { game_id, why, games }: { game_id: string; why: string; games: DrawGames },
 ): Promise<{ status: string }> {
   const game = await ownGame(tx, game_id)
-  if (game.draw_id === null) refuse('draw_closed', { facts: { status: game.status } })
+  if (game.draw_id === null)
+    refuse('draw_closed', {
+      detail: 'A draft promises nothing: delete it instead.',
+      facts: { status: game.status },
+    })
   await cancelDraws(tx, { draw_ids: [game.draw_id], why, games })
   return { status: 'cancelled' }
+}
+
+/** The draw of a game that may be paused or put off; whether it may now is the draw's own business. */
+async function runningDraw(tx: Tx, game_id: string): Promise<string> {
+  const { draw_id, status } = await ownGame(tx, game_id)
+  return draw_id ?? refuse('game_not_open', { facts: { status } })
+}
+
+export type Why = { game_id: string; why: string; games: DrawGames }
+
+/** Takes no guesses for a while. Refuses game_not_found, game_not_open, game_paused, close_fixed. */
+export async function pauseGame(tx: Tx, { game_id, ...input }: Why & { minutes: number }): Promise<void> {
+  await pauseDraw(tx, { draw_id: await runningDraw(tx, game_id), ...input })
+}
+
+/** Goes on before the pause is over. Refuses game_not_found, game_not_open, game_not_paused. */
+export async function resumeGame(
+  tx: Tx,
+  { game_id, games }: { game_id: string; games: DrawGames },
+): Promise<void> {
+  await resumeDraw(tx, { draw_id: await runningDraw(tx, game_id), games })
+}
+
+/** Puts the close off. Refuses game_not_found, game_not_open, close_fixed. */
+export async function extendGame(tx: Tx, { game_id, ...input }: Why & { closes_at: Date }): Promise<void> {
+  await extendDraw(tx, { draw_id: await runningDraw(tx, game_id), ...input })
 }
 
 export type GameView = {
@@ -122,9 +162,14 @@ export type GameView = {
   reward: { type: string; text: string | null; is_claimed: boolean }
   reel_id: string | null
   is_public: boolean
+  entry_rules: EntryRules | null
+  /** The same in sentences, for people. */
+  entry_says: string[]
   status: string
   opens_at: string | null
   closes_at: string
+  /** Nobody may guess until then; null when it is not paused. */
+  paused_until: string | null
   entry_count: number
   participant_count: number
   draw: DrawView | null
@@ -158,9 +203,12 @@ export async function gameView(tx: Tx, game: GameRow, games: DrawGames): Promise
     reward: { type: game.reward_type, text: game.reward_text, is_claimed: isClaimed(game.reward_type) },
     reel_id: game.reel_id,
     is_public: game.is_public,
+    entry_rules: game.entry_rules,
+    entry_says: entrySentences(game.entry_rules),
     status: game.status,
     opens_at: game.opens_at?.toISOString() ?? null,
     closes_at: game.closes_at.toISOString(),
+    paused_until: row !== undefined && isPaused(row, tx.now) ? row.paused_until!.toISOString() : null,
     entry_count: game.submission_count,
     participant_count: game.participant_count,
     draw,
@@ -232,6 +280,8 @@ export type MyGuess = {
   seq: number
   value: number | null
   is_in_force: boolean
+  /** The label of the rule that added it; null for an own one. */
+  bonus: string | null
   entry_index: number | null
   entrant: string | null
   salt: string | null
@@ -243,16 +293,37 @@ export async function readMyGuesses(tx: Tx, { game_id }: { game_id: string }): P
   const game = (await visibleGame(tx, game_id)) ?? refuse('game_not_found')
   if (game.draw_id === null) return []
   const rows = await loadMyGuesses(tx, game.id, game.draw_id, tx.actor.userId)
-  return rows.map(({ id, seq, guess, replaced_by, entry_index, entrant, salt, created_at }) => ({
+  return rows.map(({ id, seq, guess, bonus, replaced_by, entry_index, entrant, salt, created_at }) => ({
     submission_id: id,
     seq,
     value: guess,
     is_in_force: replaced_by === null,
+    bonus,
     entry_index,
     entrant,
     salt,
     accepted_at: created_at.toISOString(),
   }))
+}
+
+export type Eligibility = {
+  game_id: string
+  is_eligible: boolean
+  rules: RuleVerdict[]
+  bonus: BonusVerdict | null
+}
+
+/** Whether the actor may enter, rule by rule, and what the actor would get beside (P-06). Refuses game_not_found. */
+export async function readEligibility(tx: Tx, { game_id }: { game_id: string }): Promise<Eligibility> {
+  const game = (await visibleGame(tx, game_id)) ?? refuse('game_not_found')
+  const [facts] = await loadEntryFacts(tx, [{ game_id: game.id, user_id: tx.actor.userId }])
+  const rules = judgeEntry(game.entry_rules, facts!, tx.now)
+  return {
+    game_id: game.id,
+    is_eligible: rules.every(({ is_met }) => is_met),
+    rules,
+    bonus: bonusOf(game.entry_rules, facts!),
+  }
 }
 
 export type Span = { from: Date; to: Date }

@@ -4,7 +4,16 @@ import { makeBatcher } from '../../db/batch.ts'
 import type { Actor } from '../../db/tx.ts'
 import type { Draws } from '../../draws/service.ts'
 import { systemActor } from '../../system.ts'
-import { type GameView, type MyGuess, publishGame, readGame, readMyGuesses } from './games.ts'
+import {
+  extendGame,
+  type GameView,
+  type MyGuess,
+  pauseGame,
+  publishGame,
+  readGame,
+  readMyGuesses,
+  resumeGame,
+} from './games.ts'
 import { type GuessAnswer, type GuessInput, type GuessReply, guessBatch } from './guesses.ts'
 import { findGuessGame, type GuessSnapshot, readGuessSince, readGuessSnapshot } from './read.ts'
 
@@ -15,6 +24,9 @@ export type Guess = {
   guess(actor: Actor, request: GuessRequest): Promise<{ answer: GuessAnswer; replayed: boolean }>
   /** Commits to a draft and opens it when its time has come. */
   publish(actor: Actor, game_id: string): Promise<GameView>
+  pause(actor: Actor, input: { game_id: string; minutes: number; why: string }): Promise<GameView>
+  resume(actor: Actor, game_id: string): Promise<GameView>
+  extend(actor: Actor, input: { game_id: string; closes_at: Date; why: string }): Promise<GameView>
   read(actor: Actor, game_id: string): Promise<GameView>
   /** The actor's own guesses, replaced ones too. */
   mine(actor: Actor, game_id: string): Promise<MyGuess[]>
@@ -42,6 +54,18 @@ export function makeGuess({ app, draws }: { app: App; draws: Draws }): Guess {
     async publish(actor, game_id) {
       await draws.promise(actor, publishGame, { game_id, entropy }, ({ draw_id }) => [draw_id])
       return read(actor, game_id)
+    },
+    async pause(actor, input) {
+      await draws.inPublic(actor, pauseGame, { ...input, games })
+      return read(actor, input.game_id)
+    },
+    async resume(actor, game_id) {
+      await draws.inPublic(actor, resumeGame, { game_id, games })
+      return read(actor, game_id)
+    },
+    async extend(actor, input) {
+      await draws.inPublic(actor, extendGame, { ...input, games })
+      return read(actor, input.game_id)
     },
     read,
     mine: (actor, game_id) => app.run(actor, readMyGuesses, { game_id }),

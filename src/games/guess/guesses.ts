@@ -10,11 +10,13 @@ import { type DrawRow, loadDrawsForUpdate } from '../../draws/store.ts'
 import { type ErrorCode, Refusal, type RefusalDetail } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import { acceptedReceipt } from '../../proofs/shared-draw.ts'
-import { whyNotGuess } from './rules.ts'
+import { bonusOf, type EntryFacts, judgeEntry } from './entry-rules.ts'
+import { guessesOf, whyNotGuess } from './rules.ts'
 import {
   type GameRow,
   insertGuesses,
   loadAnsweredGuesses,
+  loadEntryFacts,
   loadGames,
   loadOwnGuesses,
   loadTakenGuesses,
@@ -38,7 +40,11 @@ export type GuessAnswer = {
   salt: string | null
   accepted_at: string
   receipt: string
+  /** Entries that the rules of the game add to this one, each on the list under its label. */
+  bonus_entries: BonusEntry[]
 }
+
+export type BonusEntry = { label: string; submission_id: string; entry_index: number; receipt: string }
 
 /** `text` is the reply as it is stored: a repeated request is answered with the same bytes. */
 export type GuessReply = { text: string; replayed: boolean }
@@ -46,7 +52,14 @@ export type GuessReply = { text: string; replayed: boolean }
 type Member = { input: GuessInput; verdict?: Verdict<GuessReply>; twin?: Member }
 
 /** One guess that was let in, before it is written. */
-type Taken = { member: Member; id: string; seq: number; replaces: string | null; guesses_left: number }
+type Taken = {
+  member: Member
+  id: string
+  seq: number
+  replaces: string | null
+  guesses_left: number
+  bonus: { id: string; seq: number; label: string }[]
+}
 
 const keyOf = (of: { game_id: string; user_id: string }, more: string | number): string =>
   `${of.game_id}\n${of.user_id}\n${more}`
@@ -54,8 +67,8 @@ const keyOf = (of: { game_id: string; user_id: string }, more: string | number):
 /**
  * Takes each of `inputs`, in order, in the transaction's tenant. Answers each with its own receipt or refusal.
  *
- * Refuses, in this order: idempotency_key_reused, game_not_found, game_not_open, guess_invalid, no_guesses_left,
- * guess_taken. Source: fair-1.md 9.4 and 10; features F13.
+ * Refuses, in this order: idempotency_key_reused, game_not_found, game_not_open, game_paused, not_eligible, guess_invalid,
+ * no_guesses_left, guess_taken. Source: fair-1.md 9.4 and 10; features F13, P-06, P-07.
  */
 export async function guessBatch(tx: Tx, inputs: readonly GuessInput[]): Promise<Verdict<GuessReply>[]> {
   const members: Member[] = inputs.map((input) => ({ input }))
@@ -73,7 +86,7 @@ export async function guessBatch(tx: Tx, inputs: readonly GuessInput[]): Promise
   // After the lock: the same request may have been answered while this one waited.
   await answerRepeats(tx, members)
   const open = members.filter((member) => member.verdict === undefined && member.twin === undefined)
-  const book = await bookOf(tx, open)
+  const book = await bookOf(tx, open, games)
   for (const game of games.values()) {
     const draw = game.draw_id === null ? undefined : draws.get(game.draw_id)
     const mine = open.filter((member) => member.input.game_id === game.id)
@@ -118,10 +131,17 @@ async function answerRepeats(tx: Tx, members: readonly Member[]): Promise<void> 
   })
 }
 
-/** What users have in force, and which numbers are gone; kept up to date as a batch goes on. */
-type Book = { own: Map<string, string[]>; taken: Set<string> }
+/**
+ * What users have in force, and which numbers are gone; kept up to date as a batch goes on. And what is known of them, for
+ * games with entry rules.
+ */
+type Book = { own: Map<string, string[]>; taken: Set<string>; facts: Map<string, EntryFacts> }
 
-async function bookOf(tx: Tx, members: readonly Member[]): Promise<Book> {
+async function bookOf(
+  tx: Tx,
+  members: readonly Member[],
+  games: ReadonlyMap<string, GameRow>,
+): Promise<Book> {
   const pairs = members.map(({ input }) => ({ game_id: input.game_id, user_id: input.actor.userId }))
   const own = new Map<string, string[]>()
   for (const row of await loadOwnGuesses(tx, pairs)) {
@@ -134,7 +154,9 @@ async function bookOf(tx: Tx, members: readonly Member[]): Promise<Book> {
       : { game_id, guess: value },
   )
   const taken = new Set((await loadTakenGuesses(tx, wanted)).map((row) => `${row.game_id}\n${row.guess}`))
-  return { own, taken }
+  const ruled = pairs.filter(({ game_id }) => games.get(game_id)?.entry_rules != null)
+  const facts = ruled.length === 0 ? [] : await loadEntryFacts(tx, ruled)
+  return { own, taken, facts: new Map(facts.map((row) => [keyOf(row, ''), row])) }
 }
 
 async function takeForGame(
@@ -152,6 +174,8 @@ async function takeForGame(
     const { actor, value } = member.input
     const key = keyOf({ game_id: game.id, user_id: actor.userId }, '')
     const own = book.own.get(key) ?? []
+    const facts = book.facts.get(key)
+    const bonus = facts === undefined ? null : bonusOf(game.entry_rules, facts)
     const state = {
       // A list that is being made from the guesses takes no more of them.
       status:
@@ -160,7 +184,10 @@ async function takeForGame(
           : 'closed',
       opens_at: draw.opens_at,
       closes_at: draw.closes_at,
+      paused_until: draw.paused_until,
       terms: game,
+      entry: facts === undefined ? [] : judgeEntry(game.entry_rules, facts, tx.now),
+      bonus,
       own_count: own.length,
       is_taken: is_unique && book.taken.has(`${game.id}\n${value}`),
     }
@@ -174,8 +201,13 @@ async function takeForGame(
     const id = newId()
     book.own.set(key, is_replacing ? [id] : [...own, id])
     if (is_unique) book.taken.add(`${game.id}\n${value}`)
-    const guesses_left = is_replacing ? 1 : game.guesses_per_user - own.length - 1
-    taken.push({ member, id, seq: seq++, replaces, guesses_left })
+    const guesses_left = is_replacing ? 1 : guessesOf(state) - own.length - 1
+    // In a draw a bonus is more entries, which come with the first one.
+    const granted = game.mode === 'draw' && own.length === 0 ? (bonus?.granted ?? []) : []
+    const labels = granted.flatMap(({ label, entries }) => Array<string>(entries).fill(label))
+    const place = seq++
+    const added = labels.map((label) => ({ id: newId(), seq: seq++, label }))
+    taken.push({ member, id, seq: place, replaces, guesses_left, bonus: added })
   }
   if (taken.length > 0) await write(tx, game, draw, taken, seq)
 }
@@ -188,40 +220,58 @@ async function write(
   entry_count: number,
 ): Promise<void> {
   const is_listed = game.guess_policy !== 'replace_until_close'
-  const rows = taken.map(({ member, id, seq }) => ({
-    id,
-    game_id: game.id,
-    seq,
-    user_id: member.input.actor.userId,
-    request_id: member.input.request_id,
-    guess: member.input.value,
-    unique_guess: game.guess_policy === 'number_unique_globally' ? member.input.value : null,
-  }))
+  // In the order of their places: each entry, then what the rules add to it.
+  const rows = taken.flatMap(({ member: { input }, id, seq, bonus }) => {
+    const base = { game_id: game.id, user_id: input.actor.userId }
+    const { request_id, value: guess } = input
+    const unique_guess = game.guess_policy === 'number_unique_globally' ? guess : null
+    return [
+      { ...base, id, seq, request_id, guess, unique_guess, bonus: null },
+      ...bonus.map((each) => ({
+        ...base,
+        id: each.id,
+        seq: each.seq,
+        request_id: null,
+        guess: null,
+        unique_guess: null,
+        bonus: each.label,
+      })),
+    ]
+  })
   const entries = rows.map(
-    ({ id, user_id, guess }): NewEntry => ({
+    ({ id, user_id, guess, bonus }): NewEntry => ({
       user_id,
       ref_id: id,
-      facts: guess === null ? {} : { g: guess },
+      // Everybody can see on the list which entries a rule added.
+      facts: { ...(guess !== null && { g: guess }), ...(bonus !== null && { b: bonus }) },
     }),
   )
-  const accepted = is_listed ? await addEntries(tx, draw, entries) : []
-  const answers = taken.map((each, i) => answerOf(tx, game, draw, each, accepted[i], entry_count))
-  const guesses = rows.map((row, i): NewSubmission => ({ ...row, answer: JSON.stringify(answers[i]) }))
+  const listed = is_listed ? await addEntries(tx, draw, entries) : []
+  const accepted = new Map(listed.map((each) => [each.ref_id, each]))
+  const answers = new Map(
+    taken.map((each) => [each.id, JSON.stringify(answerOf(tx, game, draw, each, accepted, entry_count))]),
+  )
+  const guesses = rows.map((row): NewSubmission => ({ ...row, answer: answers.get(row.id) ?? null }))
   const replaced = taken.flatMap(({ replaces, id }) => (replaces === null ? [] : { id: replaces, by: id }))
   const written = await insertGuesses(tx, guesses, replaced)
   if (written.guesses !== guesses.length || written.replaced !== replaced.length)
     throw new Error(`a batch meant ${guesses.length} guesses and wrote ${written.guesses}`)
-  taken.forEach(({ member }, i) => {
-    member.verdict = { answer: { text: guesses[i]!.answer, replayed: false } }
+  for (const { member, id, seq, replaces, bonus } of taken) {
+    member.verdict = { answer: { text: answers.get(id)!, replayed: false } }
     tx.audit({
       action: 'game.guess',
       entity_type: 'game_submission',
-      entity_id: taken[i]!.id,
+      entity_id: id,
       by: member.input.actor,
       // The number itself stays out: an auditor reads it from its row after the close.
-      new_values: { game_id: game.id, seq: taken[i]!.seq, replaces: taken[i]!.replaces },
+      new_values: {
+        game_id: game.id,
+        seq,
+        replaces,
+        ...(bonus.length > 0 && { bonus: bonus.map(({ label }) => label) }),
+      },
     })
-  })
+  }
   tx.emit({ gameId: game.id, type: 'game.entered', data: { entry_count } })
 }
 
@@ -229,10 +279,16 @@ function answerOf(
   tx: Tx,
   game: GameRow,
   draw: DrawRow,
-  { member, id, seq, replaces, guesses_left }: Taken,
-  accepted: Accepted | undefined,
+  { member, id, seq, replaces, guesses_left, bonus }: Taken,
+  listed: ReadonlyMap<string, Accepted>,
   entry_count: number,
 ): GuessAnswer {
+  const accepted = listed.get(id)
+  const bonus_entries = bonus.map((each): BonusEntry => {
+    const entry = listed.get(each.id)!
+    const { entry_index } = entry
+    return { label: each.label, submission_id: each.id, entry_index, receipt: receiptOf(tx, draw, entry) }
+  })
   return {
     submission_id: id,
     game_id: game.id,
@@ -249,5 +305,6 @@ function answerOf(
       accepted === undefined
         ? acceptedReceipt(tx, { commit_hash: draw.commit_hash, seq })
         : receiptOf(tx, draw, accepted),
+    bonus_entries,
   }
 }

@@ -34,6 +34,7 @@ export type GuessSnapshot = {
     | 'commit_hash'
     | 'opens_at'
     | 'closes_at'
+    | 'paused_until'
     | 'entries_root'
     | 'settle_at'
     | 'reveals'
@@ -70,6 +71,8 @@ export async function readGuessSnapshot(
       commit_hash: view.commit_hash,
       opens_at: view.opens_at,
       closes_at: view.closes_at,
+      // As the events tell it: a pause is over when that is an event.
+      paused_until: row.paused_until?.toISOString() ?? null,
       entries_root: view.entries_root,
       settle_at: view.settle_at,
       reveals: view.reveals,

@@ -4,6 +4,7 @@ import { guardCreator } from '../../claims/accountability.ts'
 import type { Role } from '../../db/tx.ts'
 import { refuse } from '../../errors.ts'
 import { type MadeResource, resource } from '../../http/resource.ts'
+import { entryRulesSchema } from './entry-rules.ts'
 import { mayChange } from './games.ts'
 import { faultsOf, GUESS_MAX, GUESS_POLICIES, MATCH_RULES, MODES, REWARD_TYPES } from './rules.ts'
 import { reelId } from './schemas.ts'
@@ -35,6 +36,7 @@ const fields = {
   prize_id: z.int().min(1).nullable(),
   reel_id: reelId.nullable(),
   is_public: z.boolean(),
+  entry_rules: entryRulesSchema.nullable(),
   opens_at: instant.nullable(),
   closes_at: instant,
   claim_window_hours: z.int().min(1).max(2_160),
@@ -72,6 +74,7 @@ export const gameCreate = z
     prize_id: fields.prize_id.default(null),
     reel_id: fields.reel_id.default(null),
     is_public: fields.is_public.default(true),
+    entry_rules: fields.entry_rules.default(null),
     opens_at: fields.opens_at.default(null),
     claim_window_hours: fields.claim_window_hours.default(168),
   })
@@ -115,6 +118,7 @@ const shape = z
       number_of_alternates: 0,
       reward_text: null,
       is_public: true,
+      entry_rules: null,
       claim_window_hours: 168,
       status: 'draft',
       draw_id: null,
@@ -141,6 +145,7 @@ export function gameResource(): MadeResource {
       name: 'games',
       id: { column: 'id', kind: 'uuid' },
       columns: ['creator_id', 'company_id', ...Object.keys(fields)],
+      json: ['entry_rules'],
       reads: ['status', 'draw_id', 'hash_value', 'submission_count', 'participant_count', 'published_at'],
       gone: 'is_active',
     },
@@ -153,7 +158,8 @@ export function gameResource(): MadeResource {
     async beforeWrite(tx, input, existing) {
       if (existing !== undefined) {
         if (!(await mayChange(tx, existing as never))) refuse('not_found')
-        if (existing['status'] !== 'draft') refuse('game_published')
+        if (existing['status'] !== 'draft')
+          refuse('game_published', { facts: { status: existing['status'] } })
       } else if (
         input.company_id !== null &&
         !tx.actor.roles.includes('operator') &&
@@ -170,7 +176,10 @@ export function gameResource(): MadeResource {
     async beforeRemove(tx, row) {
       if (!(await mayChange(tx, row as never))) refuse('not_found')
       if (!['draft', 'settled', 'cancelled'].includes(row['status']))
-        refuse('in_use', { detail: 'Cancel the game, or wait for its end, before you delete it.' })
+        refuse('in_use', {
+          detail: 'Cancel the game, or wait for its end, before you delete it.',
+          facts: { status: row['status'] },
+        })
     },
   })
 }

@@ -2,16 +2,20 @@
 import { z } from 'zod'
 import type { App } from '../../app.ts'
 import type { Tx } from '../../db/tx.ts'
+import { PAUSE_MINUTES_MAX } from '../../draws/close.ts'
 import { drawShape } from '../../draws/routes.ts'
 import type { Draws } from '../../draws/service.ts'
 import { exampleOf } from '../../http/resource.ts'
 import { type Route, route } from '../../http/route.ts'
 import { PERIOD_QUERY, PERIOD_SHAPE, periodOf } from '../../insight/period.ts'
 import { loadTerms } from '../../prizes/store.ts'
+import { deskRoutes } from './desk-routes.ts'
+import { entryRulesSchema } from './entry-rules.ts'
 import {
   cancelGame,
   endReel,
   readActiveGames,
+  readEligibility,
   readLeaders,
   readMyGuesses,
   readMyStats,
@@ -58,9 +62,12 @@ const gameShape = z
     reward: z.strictObject({ type: z.string(), text: z.string().nullable(), is_claimed: z.boolean() }),
     reel_id: z.string().nullable(),
     is_public: z.boolean(),
+    entry_rules: entryRulesSchema.nullable(),
+    entry_says: z.array(z.string()),
     status: z.string(),
     opens_at: z.string().nullable(),
     closes_at: z.string(),
+    paused_until: z.string().nullable(),
     entry_count: z.int(),
     participant_count: z.int(),
     draw: drawShape.nullable(),
@@ -90,9 +97,12 @@ const gameShape = z
       reward: { type: 'product', text: 'A pumpkin', is_claimed: true },
       reel_id: 'r-1',
       is_public: true,
+      entry_rules: null,
+      entry_says: [],
       status: 'open',
       opens_at: at,
       closes_at: at,
+      paused_until: null,
       entry_count: 0,
       participant_count: 0,
       draw: null,
@@ -116,6 +126,14 @@ const answerShape = z
     salt: z.string().nullable(),
     accepted_at: z.string(),
     receipt: z.string(),
+    bonus_entries: z.array(
+      z.strictObject({
+        label: z.string(),
+        submission_id: z.string(),
+        entry_index: z.int(),
+        receipt: z.string(),
+      }),
+    ),
   })
   .meta({
     id: 'GuessAnswer',
@@ -132,6 +150,58 @@ const answerShape = z
       salt: '00112233445566778899aabbccddeeff',
       accepted_at: at,
       receipt: 'eyJhbGciOiJFZERTQSJ9.e30.c2ln',
+      bonus_entries: [],
+    },
+  })
+
+const reason = z.string().trim().min(1).max(500)
+const fact = z.union([z.int(), z.boolean(), z.array(z.string())])
+const eligibilityShape = z
+  .strictObject({
+    game_id: z.string(),
+    is_eligible: z.boolean(),
+    rules: z.array(
+      z.strictObject({
+        rule: z.string(),
+        says: z.string(),
+        required: fact,
+        actual: fact.nullable(),
+        is_met: z.boolean(),
+        possible_from: z.string().nullable(),
+      }),
+    ),
+    bonus: z
+      .strictObject({
+        mode: z.enum(['cumulative', 'best']),
+        offers: z.array(
+          z.strictObject({ label: z.string(), says: z.string(), entries: z.int(), is_met: z.boolean() }),
+        ),
+        granted: z.array(z.strictObject({ label: z.string(), entries: z.int() })),
+        entries: z.int(),
+      })
+      .nullable(),
+  })
+  .meta({
+    id: 'Eligibility',
+    example: {
+      game_id: uuid,
+      is_eligible: false,
+      rules: [
+        {
+          rule: 'min_orders',
+          says: 'At least 3 completed orders.',
+          required: 3,
+          actual: 1,
+          is_met: false,
+          possible_from: null,
+        },
+      ],
+      bonus: {
+        mode: 'best',
+        offers: [{ label: 'vip', says: '2 more entries for the group vip.', entries: 2, is_met: true }],
+        granted: [{ label: 'vip', entries: 2 }],
+        entries: 2,
+      },
     },
   })
 
@@ -140,6 +210,7 @@ const myGuess = z.strictObject({
   seq: z.int(),
   value: z.int().nullable(),
   is_in_force: z.boolean(),
+  bonus: z.string().nullable(),
   entry_index: z.int().nullable(),
   entrant: z.string().nullable(),
   salt: z.string().nullable(),
@@ -160,6 +231,7 @@ export function guessRoutes({ app, draws, guess }: GuessRouteDeps): Route[] {
 
   return [
     ...resource,
+    ...deskRoutes(),
     route({
       method: 'get',
       path: '/api/v1/games',
@@ -217,13 +289,61 @@ export function guessRoutes({ app, draws, guess }: GuessRouteDeps): Route[] {
       tags: TAGS,
       roles: ['creator', 'operator'],
       params,
-      body: z
-        .strictObject({ reason: z.string().trim().min(1).max(500) })
-        .meta({ example: { reason: 'The prize was stolen.' } }),
+      body: z.strictObject({ reason }).meta({ example: { reason: 'The prize was stolen.' } }),
       answer: z.strictObject({ status: z.string() }).meta({ example: { status: 'cancelled' } }),
       refusals: ['game_not_found', 'draw_closed'],
       run: ({ params: { id }, body: { reason }, run }) =>
         run(cancelGame, { game_id: id, why: reason, games }),
+    }),
+    route({
+      method: 'post',
+      path: '/api/v1/games/{id}/pause',
+      summary: 'Take no guesses for a while; the close is put off by as long',
+      description:
+        'What was left of the time is left after the pause, which ends by itself. The later close is an event of the public log, and part of the proof. Not after the close.',
+      tags: TAGS,
+      roles: ['creator', 'operator'],
+      params,
+      body: z
+        .strictObject({ minutes: z.int().min(1).max(PAUSE_MINUTES_MAX), reason })
+        .meta({ example: { minutes: 30, reason: 'The stream is interrupted.' } }),
+      answer: gameShape,
+      refusals: ['game_not_found', 'game_not_open', 'game_paused', 'close_fixed'],
+      run: ({ params: { id }, body: { minutes, reason: why }, actor }) =>
+        guess.pause(actor, { game_id: id, minutes, why }),
+    }),
+    route({
+      method: 'post',
+      path: '/api/v1/games/{id}/resume',
+      summary: 'Take guesses again before the pause is over',
+      description:
+        'The close stays where the pause put it: what was left of the pause is time for players, because a close never moves earlier.',
+      tags: TAGS,
+      roles: ['creator', 'operator'],
+      params,
+      answer: gameShape,
+      refusals: ['game_not_found', 'game_not_open', 'game_not_paused'],
+      run: ({ params: { id }, actor }) => guess.resume(actor, id),
+    }),
+    route({
+      method: 'post',
+      path: '/api/v1/games/{id}/extend',
+      summary: 'Put the close off, with a reason',
+      description:
+        'Only later, only before the close, at most twenty times. Each time is an event of the public log, and part of the proof.',
+      tags: TAGS,
+      roles: ['creator', 'operator'],
+      params,
+      body: z
+        .strictObject({
+          closes_at: z.iso.datetime({ offset: true }).transform((text) => new Date(text)),
+          reason,
+        })
+        .meta({ example: { closes_at: '2026-11-22T12:00:00Z', reason: 'The stream began late.' } }),
+      answer: gameShape,
+      refusals: ['game_not_found', 'game_not_open', 'close_fixed'],
+      run: ({ params: { id }, body: { closes_at, reason: why }, actor }) =>
+        guess.extend(actor, { game_id: id, closes_at, why }),
     }),
     route({
       method: 'post',
@@ -241,6 +361,8 @@ export function guessRoutes({ app, draws, guess }: GuessRouteDeps): Route[] {
       refusals: [
         'game_not_found',
         'game_not_open',
+        'game_paused',
+        'not_eligible',
         'guess_invalid',
         'no_guesses_left',
         'guess_taken',
@@ -248,6 +370,19 @@ export function guessRoutes({ app, draws, guess }: GuessRouteDeps): Route[] {
       ],
       run: async ({ params: { id }, body, actor }) =>
         (await guess.guess(actor, { game_id: id, ...body })).answer,
+    }),
+    route({
+      method: 'get',
+      path: '/api/v1/games/{id}/eligibility',
+      summary: 'Whether I may enter, rule by rule, and what I would get beside my entry',
+      description:
+        'Asked before entering; a refusal names the same rules. What it tells of me is told to nobody else.',
+      tags: TAGS,
+      roles: ['player'],
+      params,
+      answer: eligibilityShape,
+      refusals: ['game_not_found'],
+      run: ({ params: { id }, run }) => run(readEligibility, { game_id: id }),
     }),
     route({
       method: 'get',
@@ -265,6 +400,7 @@ export function guessRoutes({ app, draws, guess }: GuessRouteDeps): Route[] {
               seq: 41,
               value: 512,
               is_in_force: true,
+              bonus: null,
               entry_index: 41,
               entrant: hash,
               salt: '00112233445566778899aabbccddeeff',
@@ -364,6 +500,8 @@ export function guessRoutes({ app, draws, guess }: GuessRouteDeps): Route[] {
       method: 'get',
       path: '/api/v1/leaderboards/winners',
       summary: 'Who won most guess games; of equals who reached it first',
+      description:
+        'Of equal numbers of wins ranks higher who reached it first: whose newest win that counts was settled earlier, and of one game who has the better place in it. Who comes to the same number later never pushes anybody down.',
       tags: TAGS,
       roles: 'anyone',
       query: tenantQuery.extend({

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { ErrorCode, FieldError, RefusalDetail } from '../../errors.ts'
 import { type Config, classOfGuess, type Leaf } from '../../fairness/transcript.ts'
+import { type BonusVerdict, type EntryRules, entryRulesSchema, type RuleVerdict } from './entry-rules.ts'
 
 export const MODES = ['guess', 'guess_then_draw', 'draw'] as const
 export type Mode = (typeof MODES)[number]
@@ -56,6 +57,7 @@ export type GameTerms = {
   number_of_alternates: number
   reward_type: RewardType
   prize_id: number | null
+  entry_rules: EntryRules | null
   opens_at: Date | null
   closes_at: Date
 }
@@ -72,6 +74,8 @@ export function faultsOf(terms: GameTerms): FieldError[] {
   } else faultsOfGuess(terms, say)
   if (terms.guess_policy !== 'n_per_user' && terms.guesses_per_user !== 1)
     say('/guesses_per_user', 'Only the policy n_per_user takes more than one guess of a user.')
+  if (terms.mode !== 'draw' && terms.guess_policy !== 'n_per_user' && terms.entry_rules?.bonus !== undefined)
+    say('/entry_rules/bonus', 'More guesses for some need the policy n_per_user.')
   if (terms.opens_at !== null && terms.opens_at >= terms.closes_at)
     say('/closes_at', 'A game closes after it opens.')
   if (!isClaimed(terms.reward_type) && terms.prize_id === null)
@@ -111,6 +115,7 @@ export const guessConfigSchema = z.looseObject({
   winners: z.int().min(1),
   policy: z.enum(GUESS_POLICIES),
   perUser: z.int().min(1),
+  entryRules: entryRulesSchema.optional(),
 })
 
 export const giveawayConfigSchema = z.looseObject({
@@ -120,6 +125,7 @@ export const giveawayConfigSchema = z.looseObject({
   reserves: z.int().min(0),
   onePrizePerEntrant: z.boolean(),
   perUser: z.int().min(1),
+  entryRules: entryRulesSchema.optional(),
 })
 
 /** Every place is one prize of the game, whatever it is. */
@@ -127,15 +133,18 @@ export const PLACE_PRIZE = 'prize'
 
 /** The config that a game commits to (fair-1.md section 5): everything that can change who wins. */
 export function configOf(terms: GameTerms): Config {
-  const { number_of_winners, number_of_alternates, guesses_per_user } = terms
+  const { number_of_winners, number_of_alternates, guesses_per_user, entry_rules } = terms
+  const entryRules = entry_rules === null ? {} : { entryRules: entry_rules }
   if (terms.mode === 'draw')
     return {
       v: 1,
       kind: 'raffle',
       prizes: [{ id: PLACE_PRIZE, qty: number_of_winners }],
       reserves: number_of_alternates,
-      onePrizePerEntrant: guesses_per_user > 1,
+      // Who is on the list more than once wins once.
+      onePrizePerEntrant: guesses_per_user > 1 || entry_rules?.bonus !== undefined,
       perUser: guesses_per_user,
+      ...entryRules,
     }
   return {
     v: 1,
@@ -151,6 +160,7 @@ export function configOf(terms: GameTerms): Config {
     winners: number_of_winners,
     policy: terms.guess_policy,
     perUser: guesses_per_user,
+    ...entryRules,
   }
 }
 
@@ -228,7 +238,12 @@ export type GuessState = {
   status: string
   opens_at: Date | null
   closes_at: Date
+  /** Until then nobody enters; null for a game that is not paused. */
+  paused_until: Date | null
   terms: GameTerms
+  /** Rules of entering, and what this user gets beside: see entry-rules.ts. */
+  entry: readonly RuleVerdict[]
+  bonus: BonusVerdict | null
   /** What this user has in force. */
   own_count: number
   /** Whether another guess took the number, where a number may be chosen once. */
@@ -237,9 +252,14 @@ export type GuessState = {
 
 export type WhyNot = { code: ErrorCode; detail: RefusalDetail }
 
+/** How many guesses a user has: in a game that is guessed at, a bonus is more of them. */
+export function guessesOf({ terms, bonus }: Pick<GuessState, 'terms' | 'bonus'>): number {
+  return terms.guesses_per_user + (terms.mode === 'draw' ? 0 : (bonus?.entries ?? 0))
+}
+
 /**
- * Why a guess is refused, or null. In this order: game_not_open, guess_invalid, no_guesses_left, guess_taken.
- * Late by the server's clock is late, whatever the row still says.
+ * Why a guess is refused, or null. In this order: game_not_open, game_paused, not_eligible, guess_invalid,
+ * no_guesses_left, guess_taken. Late by the server's clock is late, whatever the row still says.
  */
 export function whyNotGuess(state: GuessState, guess: number | null, now: Date): WhyNot | null {
   const { status, closes_at, opens_at, terms } = state
@@ -251,12 +271,22 @@ export function whyNotGuess(state: GuessState, guess: number | null, now: Date):
     }
     return { code: 'game_not_open', detail: { facts } }
   }
+  if (state.paused_until !== null && now < state.paused_until) {
+    const facts = { paused_until: state.paused_until.toISOString(), closes_at: closes_at.toISOString() }
+    return { code: 'game_paused', detail: { facts } }
+  }
+  const missing = state.entry.filter(({ is_met }) => !is_met)
+  if (missing.length > 0)
+    return {
+      code: 'not_eligible',
+      detail: { detail: missing.map(({ says }) => says).join(' '), facts: { rules: missing } },
+    }
   const fault = faultOfGuess(terms, guess)
   if (fault !== null)
     return { code: 'guess_invalid', detail: { errors: [{ pointer: '/value', detail: fault }] } }
   const is_replacing = terms.guess_policy === 'replace_until_close' && state.own_count > 0
-  if (!is_replacing && state.own_count >= terms.guesses_per_user)
-    return { code: 'no_guesses_left', detail: { facts: { guesses_per_user: terms.guesses_per_user } } }
+  if (!is_replacing && state.own_count >= guessesOf(state))
+    return { code: 'no_guesses_left', detail: { facts: { guesses_per_user: guessesOf(state) } } }
   if (state.is_taken) return { code: 'guess_taken', detail: {} }
   return null
 }

@@ -1,5 +1,6 @@
 /** Every statement over guess games, their guesses and what is written of them. One exported function per statement. */
 import type { Tx } from '../../db/tx.ts'
+import type { EntryFacts, EntryRules } from './entry-rules.ts'
 import type { GuessPolicy, MatchRule, Mode, RewardType } from './rules.ts'
 
 export type GameStatus =
@@ -33,6 +34,7 @@ export type GameRow = {
   prize_id: number | null
   reel_id: string | null
   is_public: boolean
+  entry_rules: EntryRules | null
   opens_at: Date | null
   closes_at: Date
   claim_window_hours: number
@@ -50,7 +52,7 @@ export type GameRow = {
 }
 
 const COLUMNS = `id, creator_id, company_id, title, description, image_url, link_url, mode, rule, guess_min, guess_max, guess_policy,
-  guesses_per_user, number_of_winners, number_of_alternates, reward_type, reward_text, prize_id, reel_id, is_public, opens_at,
+  guesses_per_user, number_of_winners, number_of_alternates, reward_type, reward_text, prize_id, reel_id, is_public, entry_rules, opens_at,
   closes_at, claim_window_hours, status, draw_id, hash_value, submission_count, participant_count, wallet_game_id,
   creator_name, published_at, created_at, updated_at, row_version`
 
@@ -115,6 +117,7 @@ const CHANGEABLE = [
   'hash_value',
   'published_at',
   'opens_at',
+  'closes_at',
   'wallet_game_id',
   'creator_name',
 ] as const
@@ -148,10 +151,13 @@ export type SubmissionRow = {
   game_id: string
   seq: number
   user_id: string
-  request_id: string
+  /** Null for a bonus entry, which nobody asked for, like its answer. */
+  request_id: string | null
   guess: number | null
   replaced_by: string | null
-  answer: string
+  /** The label of the rule that brought it; null for an entry of the user's own. */
+  bonus: string | null
+  answer: string | null
   created_at: Date
 }
 
@@ -159,7 +165,7 @@ export type GuessKey = { game_id: string; user_id: string; request_id: string }
 
 /** What these requests were answered, if they were. */
 export function loadAnsweredGuesses(tx: Tx, keys: readonly GuessKey[]) {
-  return tx.rows<GuessKey & Pick<SubmissionRow, 'guess' | 'answer'>>(
+  return tx.rows<GuessKey & Pick<SubmissionRow, 'guess'> & { answer: string }>(
     `select s.game_id, s.user_id, s.request_id, s.guess, s.answer
      from unnest($1::uuid[], $2::text[], $3::text[]) as k(game_id, user_id, request_id)
      join game_submissions s using (game_id, user_id, request_id)`,
@@ -168,13 +174,13 @@ export function loadAnsweredGuesses(tx: Tx, keys: readonly GuessKey[]) {
   )
 }
 
-/** How many guesses users have in force in games, and which. */
+/** How many guesses of their own users have in force in games, and which. */
 export function loadOwnGuesses(tx: Tx, pairs: readonly { game_id: string; user_id: string }[]) {
   return tx.rows<{ id: string; game_id: string; user_id: string }>(
     `select s.id, s.game_id, s.user_id
      from (select distinct game_id, user_id from unnest($1::uuid[], $2::text[]) as k(game_id, user_id)) k
      join game_submissions s using (game_id, user_id)
-     where s.replaced_by is null order by s.game_id, s.seq`,
+     where s.replaced_by is null and s.bonus is null order by s.game_id, s.seq`,
     [pairs.map((p) => p.game_id), pairs.map((p) => p.user_id)],
     'guess_own',
   )
@@ -188,6 +194,21 @@ export function loadTakenGuesses(tx: Tx, wanted: readonly { game_id: string; gue
      join game_submissions s on s.game_id = k.game_id and s.unique_guess = k.guess`,
     [wanted.map((w) => w.game_id), wanted.map((w) => w.guess)],
     'guess_taken',
+  )
+}
+
+/** What is known of users that the entry rules of a game may ask for. A win counts once its game is settled. */
+export function loadEntryFacts(tx: Tx, pairs: readonly { game_id: string; user_id: string }[]) {
+  return tx.rows<EntryFacts & { game_id: string; user_id: string }>(
+    `select k.game_id, k.user_id, f.order_count, coalesce(f.segments, '{}') as segments,
+            g.creator_id = k.user_id
+              or exists (select from company_members m where m.company_id = g.company_id and m.user_id = k.user_id) as is_maker,
+            (select max(d.settled_at) from game_participants p join games w on w.id = p.game_id join draws d on d.id = w.draw_id
+             where p.user_id = k.user_id and p.is_winner) as last_won_at
+     from (select distinct game_id, user_id from unnest($1::uuid[], $2::text[]) as k(game_id, user_id)) k
+     join games g on g.id = k.game_id left join customer_facts f on f.user_id = k.user_id`,
+    [pairs.map((p) => p.game_id), pairs.map((p) => p.user_id)],
+    'guess_entry_facts',
   )
 }
 
@@ -207,7 +228,7 @@ export async function insertGuesses(
   const row = await tx.one<{ guesses: number; replaced: number }>(
     `with given as (
        select * from json_to_recordset($1::json) as r(id uuid, game_id uuid, seq int, user_id text, request_id text, guess int,
-                                                      unique_guess int, answer text)
+                                                      unique_guess int, bonus text, answer text)
      ), counted as (
        select game_id, user_id, count(*)::int as n from given group by 1, 2
      ), participant as (
@@ -225,8 +246,8 @@ export async function insertGuesses(
                from counted c group by 1) c
         where g.id = c.game_id
      ), written as (
-       insert into game_submissions (id, game_id, seq, user_id, request_id, guess, unique_guess, answer, created_at)
-       select id, game_id, seq, user_id, request_id, guess, unique_guess, answer, $3 from given order by game_id, seq
+       insert into game_submissions (id, game_id, seq, user_id, request_id, guess, unique_guess, bonus, answer, created_at)
+       select id, game_id, seq, user_id, request_id, guess, unique_guess, bonus, answer, $3 from given order by game_id, seq
        returning 1
      ), superseded as (
        update game_submissions s set replaced_by = r.by
@@ -263,6 +284,7 @@ export type OwnGuessRow = {
   id: string
   seq: number
   guess: number | null
+  bonus: string | null
   replaced_by: string | null
   entry_index: number | null
   entrant: string | null
@@ -273,7 +295,7 @@ export type OwnGuessRow = {
 /** A user's guesses in a game, first one first, each with its place on the list where it has one. */
 export function loadMyGuesses(tx: Tx, game_id: string, draw_id: string, user_id: string) {
   return tx.rows<OwnGuessRow>(
-    `select s.id, s.seq, s.guess, s.replaced_by, e.entry_index, n.entrant, n.entrant_salt as salt, s.created_at
+    `select s.id, s.seq, s.guess, s.bonus, s.replaced_by, e.entry_index, n.entrant, n.entrant_salt as salt, s.created_at
      from game_submissions s
      left join draw_entries e on e.draw_id = $2 and e.ref_id = s.id
      left join draw_entrants n on n.draw_id = $2 and n.user_id = s.user_id
@@ -403,14 +425,20 @@ export async function loadPlayerStats(tx: Tx, user_id: string, from: Date, to: D
 
 export type LeaderRow = { user_id: string; wins: number; games: number }
 
-/** Who won most games over a span of time; of equals who reached it first. */
+/**
+ * Who won most games over a span of time. Of equals ranks higher who reached the number first, which is when the newest
+ * game that counts was settled; of those who reached it in one game, who has the better place in it (S0-33b).
+ */
 export function loadLeaders(tx: Tx, from: Date, to: Date, limit: number) {
   return tx.rows<LeaderRow>(
     `select p.user_id, count(*) filter (where p.is_winner)::int as wins, count(*)::int as games
      from game_participants p join games g on g.id = p.game_id join draws d on d.id = g.draw_id
+     left join (select game_id, user_id, min(place) as place from winner_history where not is_alternate group by 1, 2) w
+       on w.game_id = p.game_id and w.user_id = p.user_id
      where d.settled_at >= $1 and d.settled_at < $2
      group by 1 having count(*) filter (where p.is_winner) > 0
-     order by 2 desc, max(d.settled_at) filter (where p.is_winner), 1 limit $3`,
+     order by 2 desc, max(d.settled_at) filter (where p.is_winner),
+              (array_agg(w.place order by d.settled_at desc, w.place) filter (where p.is_winner))[1], 1 limit $3`,
     [from, to, limit],
   )
 }
