@@ -50,6 +50,7 @@ import { makeAuth } from './http/auth.ts'
 import { makeHttp } from './http/server.ts'
 import { makeTokens } from './http/tokens.ts'
 import { insightTasks } from './insight/jobs.ts'
+import { makeSpinLog } from './insight/spin-log.ts'
 import { makeTamperLog } from './insight/tamper-log.ts'
 import type { Task } from './jobs/queue.ts'
 import { makeJobs } from './jobs/runner.ts'
@@ -147,7 +148,9 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   if (faults.length > 0) log.fatal({ faults }, 'the fairness self-test failed; games are locked')
   const state = { migrated: true, fair: faults.length === 0, draining: false }
   const shared = { app, checkpoints, entropy: entropyOf(config, log), report, locked: () => !state.fair }
-  const wheel = makeWheel(shared)
+  const spinLog = makeSpinLog(app, report)
+  steps.push({ name: 'spin log', stop: () => spinLog.flush() })
+  const wheel = makeWheel({ ...shared, answered: spinLog.note })
   const draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
   const guess = makeGuess({ app, draws })
   const raffle = makeRaffle({ app, draws, locked: shared.locked })

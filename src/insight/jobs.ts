@@ -1,9 +1,10 @@
-/** What is done for every tenant now and then: hours are rolled up, what is suspicious is looked for, old notifications are forgotten. */
+/** What is done for every tenant now and then: hours are rolled up, what is suspicious is looked for, old notifications and log lines are forgotten. */
 import { z } from 'zod'
 import type { App } from '../app.ts'
 import { jobKind, periodic, type Task } from '../jobs/queue.ts'
 import { rollUpHours } from './analytics.ts'
 import { purgeNotifications } from './inbox.ts'
+import { purgeLogs } from './logs.ts'
 import { evaluateSignals } from './signals.ts'
 
 const nothing = z.strictObject({})
@@ -14,6 +15,8 @@ const PURGE = jobKind('insight.purge', nothing, { attempts_max: 3 })
 
 /** What was read so long ago is looked for by nobody; the prize itself stays in the wallet. */
 const READ_KEPT_MS = 90 * 86_400_000
+/** Nobody asks support about an older spin; its rows, and what is read from them, stay. */
+const LOGS_KEPT_MS = 90 * 86_400_000
 
 /** Tasks of every tenant. */
 export function insightTasks(app: Pick<App, 'run' | 'clock'>): Task[] {
@@ -23,6 +26,8 @@ export function insightTasks(app: Pick<App, 'run' | 'clock'>): Task[] {
     periodic(PURGE, '17 3 * * *', async (actor) => {
       const before = new Date(app.clock.now().getTime() - READ_KEPT_MS)
       while ((await app.run(actor, purgeNotifications, { before })) > 0);
+      const written_before = new Date(app.clock.now().getTime() - LOGS_KEPT_MS)
+      while ((await app.run(actor, purgeLogs, { before: written_before })) > 0);
     }),
   ]
 }

@@ -16,6 +16,7 @@ import { wheelResource } from '../../src/games/wheel/resource.ts'
 import { wheelRoutes } from '../../src/games/wheel/routes.ts'
 import { makeWheelInstantiator } from '../../src/games/wheel/templates.ts'
 import { makeWheel } from '../../src/games/wheel/wheel.ts'
+import { makeSpinLog, type SpinLog } from '../../src/insight/spin-log.ts'
 import { ledgerRoutes } from '../../src/ledger/routes.ts'
 import { prizeResource } from '../../src/prizes/definitions.ts'
 import { fulfilmentRoutes } from '../../src/prizes/fulfilment-routes.ts'
@@ -35,6 +36,7 @@ export type Product = HttpHarness & {
   /** What moves draws on; no keeper runs here. */
   draws: Draws
   raffle: Raffle
+  spinLog: SpinLog
   /** Makes a prize and a wheel of half wins in tenant `acme`, and publishes it. */
   aWheel(slug: string): Promise<{ wheel_id: string; prize_id: number; reward_ids: string[] }>
   grant(user_id: string, count: number): Promise<void>
@@ -45,6 +47,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
   let checkpoints: Checkpoints | undefined
   let draws: Draws | undefined
   let raffle: Raffle | undefined
+  let spinLog: SpinLog | undefined
   const http = await startHttp({
     ...options,
     instantiators: { wheel: makeWheelInstantiator(wheelResource()) },
@@ -52,7 +55,8 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
       const report = () => {}
       checkpoints = makeCheckpoints(app, report)
       const shared = { app, checkpoints, entropy: localEntropy, report }
-      const wheel = makeWheel(shared)
+      spinLog = makeSpinLog(app, report)
+      const wheel = makeWheel({ ...shared, answered: spinLog.note })
       const mysteries = makeMysteries(app, checkpoints)
       draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
       raffle = makeRaffle({ app, draws })
@@ -92,6 +96,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
     ...http,
     draws: draws!,
     raffle: raffle!,
+    spinLog: spinLog!,
     async aWheel(slug) {
       const prize = await made('prizes', {
         name: '10% off',
@@ -118,6 +123,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
       )
     },
     async close() {
+      await spinLog?.flush()
       await checkpoints?.stop()
       await http.close()
     },
