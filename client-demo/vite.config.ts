@@ -19,9 +19,19 @@ export default defineConfig({
     target: 'es2022',
     rolldownOptions: {
       input: Object.fromEntries(
-        ['index', 'reel', 'guess', 'draw', 'wallet', 'shop', 'watch', 'watch-draw', 'verify', 'odds'].map(
-          (page) => [page, here(`./${page}.html`)],
-        ),
+        [
+          'index',
+          'reel',
+          'guess',
+          'draw',
+          'wallet',
+          'shop',
+          'watch',
+          'watch-draw',
+          'verify',
+          'odds',
+          'enter',
+        ].map((page) => [page, here(`./${page}.html`)]),
       ),
     },
   },

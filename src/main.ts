@@ -26,6 +26,7 @@ import { customerRoutes } from './customers/routes.ts'
 import { type EmbeddedPostgres, EmbeddedStartError, startEmbedded } from './db/embedded.ts'
 import { migrate, SchemaAheadError } from './db/migrate.ts'
 import { type Database, openPool } from './db/pool.ts'
+import { adminLinkRoutes, makeAdminLink } from './demo/admin-link.ts'
 import { type Bots, startBots } from './demo/bots.ts'
 import { makeDemo } from './demo/demo.ts'
 import { makeReel } from './demo/reel.ts'
@@ -186,6 +187,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const http = makeHttpServer()
   const loop = monitorEventLoopDelay({ resolution: 10 })
   loop.enable()
+  const adminLink = config.is_demo ? makeAdminLink() : undefined
   const wheels = wheelResource()
   const prizes = prizeResource()
   const mysteries = makeMysteries(app, checkpoints, () => !state.fair)
@@ -234,6 +236,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...claimRoutes({ app }),
         ...proofRoutes({ app, wheel, checkpoints }),
         ...(config.is_demo ? shopRoutes(app, directory) : []),
+        ...(adminLink ? adminLinkRoutes(adminLink, { app, directory, tokens }) : []),
       ],
       gauges: [
         {
@@ -354,6 +357,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
     started_in_ms: performance.now() - started_at,
     is_demo: config.is_demo,
     bot_count: bots ? BOT_COUNT : 0,
+    admin_code: adminLink?.code ?? null,
     is_production: config.is_production,
     notes: [...config.warnings, ...madeKeys.map((file) => `A new key was made: ${file}`)],
   })

@@ -18,6 +18,7 @@ const PAGES = [
   '/watch-draw',
   '/verify',
   '/odds',
+  '/enter',
 ]
 const OFFLINE_VERIFIER = 'verify-offline.html'
 const ERRORS_FILE = fileURLToPath(new URL('../../docs/errors.md', import.meta.url))

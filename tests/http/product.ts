@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { claimRoutes } from '../../src/claims/routes.ts'
 import { companyRoutes } from '../../src/companies/routes.ts'
 import { customerRoutes } from '../../src/customers/routes.ts'
+import { type AdminLink, adminLinkRoutes, makeAdminLink } from '../../src/demo/admin-link.ts'
 import { shopRoutes } from '../../src/demo/shop-routes.ts'
 import { drawGames } from '../../src/draws/game.ts'
 import { drawRoutes } from '../../src/draws/routes.ts'
@@ -37,6 +38,7 @@ export type Product = HttpHarness & {
   draws: Draws
   raffle: Raffle
   spinLog: SpinLog
+  adminLink: AdminLink
   /** Makes a prize and a wheel of half wins in tenant `acme`, and publishes it. */
   aWheel(slug: string): Promise<{ wheel_id: string; prize_id: number; reward_ids: string[] }>
   grant(user_id: string, count: number): Promise<void>
@@ -48,10 +50,11 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
   let draws: Draws | undefined
   let raffle: Raffle | undefined
   let spinLog: SpinLog | undefined
+  const adminLink = makeAdminLink()
   const http = await startHttp({
     ...options,
     instantiators: { wheel: makeWheelInstantiator(wheelResource()) },
-    routes: ({ app, directory }) => {
+    routes: ({ app, directory, tokens }) => {
       const report = () => {}
       checkpoints = makeCheckpoints(app, report)
       const shared = { app, checkpoints, entropy: localEntropy, report }
@@ -79,6 +82,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...claimRoutes({ app }),
         ...proofRoutes({ app, wheel, checkpoints }),
         ...shopRoutes(app, directory),
+        ...adminLinkRoutes(adminLink, { app, directory, tokens }),
       ]
     },
   })
@@ -97,6 +101,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
     draws: draws!,
     raffle: raffle!,
     spinLog: spinLog!,
+    adminLink,
     async aWheel(slug) {
       const prize = await made('prizes', {
         name: '10% off',

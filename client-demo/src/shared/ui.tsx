@@ -17,6 +17,7 @@ export type PageName =
   | 'shop'
   | 'verify'
   | 'odds'
+  | 'enter'
 
 const PAGES: [PageName, string, StringKey][] = [
   ['play', '/', 'app.play'],
