@@ -13,6 +13,8 @@ export type Ready = {
   started_in_ms: number
   is_demo: boolean
   bot_count: number
+  /** Opens the desk of a demo once; it is for the terminal alone. */
+  admin_code: string | null
   is_production: boolean
   /** Sentences that a person should see at once: warnings of the configuration, keys that were made. */
   notes: readonly string[]
@@ -25,7 +27,7 @@ export function readyLine({ url, pid, database }: Ready): string {
 
 type Link = { name: string; path: string; says: string }
 
-function linksOf({ is_production, is_demo }: Ready): Link[] {
+function linksOf({ is_production, is_demo, admin_code }: Ready): Link[] {
   return [
     { name: 'Play', path: '/', says: 'spin the wheel' },
     ...(is_demo ? [{ name: 'Reel', path: '/reel', says: 'its game pops up when it ends' }] : []),
@@ -35,6 +37,9 @@ function linksOf({ is_production, is_demo }: Ready): Link[] {
     { name: 'Watch', path: '/watch', says: 'big screen, no login' },
     { name: 'Verify', path: '/verify', says: 'check any result; offline too' },
     { name: 'Odds', path: '/odds', says: 'what was rolled beside what was promised' },
+    ...(admin_code === null
+      ? []
+      : [{ name: 'Desk', path: `/enter#${admin_code}`, says: 'for you, the operator; opens once' }]),
     {
       name: 'API docs',
       path: '/docs',

@@ -204,7 +204,7 @@ export type PublicError = {
 /** SQLSTATE classes that mean "the database cannot serve now": connection, resources, intervention, shutdown. */
 const UNAVAILABLE = /^(08|53|57|58)/
 const TIMEOUTS = new Set(['55P03', '57014', '25P03', '25P04'])
-const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND'])
+const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EMFILE', 'ENFILE'])
 
 /** True for failures outside us that pass: the caller may try again with the same key. */
 export function isUnavailable(error: unknown): boolean {

@@ -27,6 +27,7 @@ import { customerRoutes } from './customers/routes.ts'
 import { type EmbeddedPostgres, EmbeddedStartError, startEmbedded } from './db/embedded.ts'
 import { migrate, SchemaAheadError } from './db/migrate.ts'
 import { type Database, openPool } from './db/pool.ts'
+import { adminLinkRoutes, makeAdminLink } from './demo/admin-link.ts'
 import { type Bots, startBots } from './demo/bots.ts'
 import { creditRoutes, giveCredit } from './demo/credit.ts'
 import { makeDemo } from './demo/demo.ts'
@@ -51,6 +52,7 @@ import { makeAuth } from './http/auth.ts'
 import { makeHttp } from './http/server.ts'
 import { makeTokens } from './http/tokens.ts'
 import { insightTasks } from './insight/jobs.ts'
+import { makeSpinLog } from './insight/spin-log.ts'
 import { makeTamperLog } from './insight/tamper-log.ts'
 import type { Task } from './jobs/queue.ts'
 import { makeJobs } from './jobs/runner.ts'
@@ -149,7 +151,9 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   if (faults.length > 0) log.fatal({ faults }, 'the fairness self-test failed; games are locked')
   const state = { migrated: true, fair: faults.length === 0, draining: false }
   const shared = { app, checkpoints, entropy: entropyOf(config, log), report, locked: () => !state.fair }
-  const wheel = makeWheel(shared)
+  const spinLog = makeSpinLog(app, report)
+  steps.push({ name: 'spin log', stop: () => spinLog.flush() })
+  const wheel = makeWheel({ ...shared, answered: spinLog.note })
   const draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
   const games = makeGames({ app, draws, locked: shared.locked })
   await reseal(app, directory, log)
@@ -184,6 +188,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const http = makeHttpServer()
   const loop = monitorEventLoopDelay({ resolution: 10 })
   loop.enable()
+  const adminLink = config.is_demo ? makeAdminLink() : undefined
   const wheels = wheelResource()
   const prizes = prizeResource()
   const mysteries = makeMysteries(app, checkpoints, () => !state.fair)
@@ -231,6 +236,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
         ...claimRoutes({ app }),
         ...proofRoutes({ app, wheel, checkpoints }),
         ...(config.is_demo ? [...shopRoutes(app, directory), ...creditRoutes(directory)] : []),
+        ...(adminLink ? adminLinkRoutes(adminLink, { app, directory, tokens }) : []),
       ],
       gauges: [
         {
@@ -357,6 +363,7 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
     started_in_ms: performance.now() - started_at,
     is_demo: config.is_demo,
     bot_count: bots ? BOT_COUNT : 0,
+    admin_code: adminLink?.code ?? null,
     is_production: config.is_production,
     notes: [...config.warnings, ...madeKeys.map((file) => `A new key was made: ${file}`)],
   })

@@ -316,6 +316,7 @@ describe('config: what the process says', () => {
     started_in_ms: 2_400,
     is_demo: true,
     bot_count: 12,
+    admin_code: 'K7',
     is_production: false,
     notes: ['CORS_ORIGINS is not read'],
   }
@@ -338,6 +339,7 @@ describe('config: what the process says', () => {
       '/watch',
       '/verify',
       '/docs',
+      '/enter#K7',
       'http://127.0.0.1:2567/',
       'PostgreSQL 18.4',
       '12 bots',

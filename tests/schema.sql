@@ -822,6 +822,34 @@ table game_history (row-level security, forced)
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
 
+table game_logs (row-level security, forced)
+  id uuid not null
+  tenant_id uuid not null default app_tenant_id()
+  spin_session_id uuid not null
+  log_level character varying(8) not null
+  log_message character varying(200) not null
+  log_details text not null default ''::text
+  log_category character varying(32) not null
+  log_timestamp timestamp with time zone not null
+  source_component character varying(64) not null
+  trace_id character varying(128) not null
+  row_version integer not null default 1
+  created_at timestamp with time zone not null
+  CHECK (((log_category)::text <> ''::text))
+  CHECK (((log_level)::text = ANY ((ARRAY['debug'::character varying, 'info'::character varying, 'warn'::character varying, 'error'::character varying])::text[])))
+  CHECK (((log_message)::text <> ''::text))
+  CHECK (((source_component)::text <> ''::text))
+  CHECK ((length(log_details) <= 4000))
+  FOREIGN KEY (tenant_id, spin_session_id) REFERENCES spin_sessions(tenant_id, id)
+  PRIMARY KEY (tenant_id, id)
+  CREATE INDEX game_logs_by_time ON public.game_logs USING btree (tenant_id, created_at)
+  CREATE INDEX game_logs_of_spin ON public.game_logs USING btree (tenant_id, spin_session_id, log_timestamp)
+  CREATE TRIGGER game_logs_are_final BEFORE UPDATE ON public.game_logs FOR EACH ROW EXECUTE FUNCTION refuse_change()
+  policy auditor_reads for select to livedraw_auditor using (true)
+  policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
+  grant delete, insert, select to livedraw_app
+  grant select to livedraw_auditor
+
 table game_participants (row-level security, forced)
   tenant_id uuid not null default app_tenant_id()
   game_id uuid not null

@@ -1053,6 +1053,10 @@ const en = {
   'watch_draw.entries': 'in',
   'watch_draw.waiting': 'Winners appear here, at the same moment on every screen.',
 
+  'enter.title': 'The operator’s desk',
+  'enter.over':
+    'This link was used already, or belongs to another start of the server. The server prints a new one when it starts; or make a token:',
+
   'monitor.title': 'Odds, promised and observed',
   'monitor.lead':
     'Every spin since these odds were published, counted beside them. Nobody picks what is counted: it is what was rolled, whether a prize was left or not.',

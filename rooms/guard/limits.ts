@@ -22,6 +22,8 @@ export type GuardLimits = {
   unused_seats_max: number
   unused_seats_per_address: number
   matchmaking_ms: number
+  /** Past this share of the heap's limit nobody new gets a seat. */
+  heap_share_max: number
   message_bytes_max: number
   fragments_max: number
   messages_per_second: number
@@ -47,6 +49,7 @@ export const LIMITS: Readonly<GuardLimits> = {
   rooms_max: 2_000, // an idle room takes about 54 kB and 0.03 ms of a core per second
   unused_seats_max: 2_000,
   unused_seats_per_address: 200,
+  heap_share_max: 0.9, // V8 collects harder from here on; who plays must not pay for who comes (F23)
   matchmaking_ms: 2_500, // "a join fails within 3 s without Redis" (F14)
   message_bytes_max: 16 * 1024,
   fragments_max: 64,

@@ -1,4 +1,5 @@
 /** The one way into matchmaking, and one CORS policy for the whole port. */
+import { getHeapStatistics } from 'node:v8'
 import { type AuthContext, ErrorCode, LocalPresence, matchMaker, ServerError } from '@colyseus/core'
 import { unusedSeats, whenSeatGone } from '../seats.ts'
 import { networkOf } from './addresses.ts'
@@ -19,7 +20,7 @@ let joining = 0
 /**
  * One CORS policy for the whole port (Colyseus answers each preflight before Express sees it), and the one way
  * into matchmaking. Clients may not `create`. Refuses with ServerError: 520 method or room name that is none, 400
- * options that are no object, 429 seats that nobody connects to, 503 when an answer takes too long.
+ * options that are no object or a reconnection without a token, 429 seats that nobody connects to, 503 when an answer takes too long or memory runs out.
  */
 export function guardMatchmaking(origins: ReadonlySet<string>): void {
   const { controller } = matchMaker
@@ -65,8 +66,12 @@ async function matchmake(
     throw new ServerError(ErrorCode.MATCHMAKE_NO_HANDLER, 'not_found')
   }
   const options = plainOptions(raw_options)
+  if (method === 'reconnect' && !isToken(options['reconnectionToken']))
+    throw new ServerError(400, 'invalid_input')
   const address = networkOf(context?.ip ?? '')
   const { limits } = settings
+  // Who was here comes back: the seat is there, and so is what it holds.
+  if (method !== 'reconnect' && heapShare() > limits.heap_share_max) throw new ServerError(503, 'unavailable')
   const ofAddress = joiningByAddress.get(address) ?? 0
   if (ofAddress >= limits.unused_seats_per_address) throw new ServerError(429, 'quota_exceeded')
   if (unusedSeats() + joining >= limits.unused_seats_max) throw new ServerError(503, 'quota_exceeded')
@@ -90,6 +95,17 @@ async function matchmake(
     })
   await within(answer, limits.matchmaking_ms)
   return seat
+}
+
+/** Colyseus makes them of a room id and a short random word. */
+function isToken(given: unknown): boolean {
+  return typeof given === 'string' && given !== '' && given.length <= 100
+}
+
+/** Asking takes microseconds; what is not collected yet counts, and is gone before the next try. */
+function heapShare(): number {
+  const { used_heap_size, heap_size_limit } = getHeapStatistics()
+  return used_heap_size / heap_size_limit
 }
 
 async function callMatchMaker(

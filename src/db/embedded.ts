@@ -174,7 +174,7 @@ function keepRunning(
     log('PostgreSQL is back.')
   }
   const timer = setInterval(() => {
-    if (starting !== undefined || standing(cluster.dir).kind === 'running') return
+    if (starting !== undefined || !isGone(cluster.dir)) return
     starting = startAgain()
       .catch((error: Error) => log(`PostgreSQL could not be started again: ${error.message}`))
       .finally(() => {
@@ -186,6 +186,15 @@ function keepRunning(
       clearInterval(timer)
       await starting
     },
+  }
+}
+
+/** Only what is known to be gone is started again. While no file can be opened (F26) nothing is known. */
+function isGone(dir: string): boolean {
+  try {
+    return standing(dir).kind !== 'running'
+  } catch {
+    return false
   }
 }
 

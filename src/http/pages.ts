@@ -22,6 +22,7 @@ const PAGES = [
   '/verify',
   '/odds',
   '/admin',
+  '/enter',
 ]
 const OFFLINE_VERIFIER = 'verify-offline.html'
 const ERRORS_FILE = fileURLToPath(new URL('../../docs/errors.md', import.meta.url))

@@ -1,10 +1,11 @@
-/** What is done for every tenant now and then: hours are rolled up, what is suspicious is looked for, old notifications are forgotten. */
+/** What is done for every tenant now and then: hours are rolled up, what is suspicious is looked for, old notifications and log lines are forgotten. */
 import { z } from 'zod'
 import type { App } from '../app.ts'
 import { jobKind, periodic, type Task } from '../jobs/queue.ts'
 import { purgeAlertAddresses } from './alerts.ts'
 import { rollUpHours } from './analytics.ts'
 import { purgeNotifications } from './inbox.ts'
+import { purgeLogs } from './logs.ts'
 import { evaluateSignals } from './signals.ts'
 
 const nothing = z.strictObject({})
@@ -16,6 +17,8 @@ const PURGE = jobKind('insight.purge', nothing, { attempts_max: 3 })
 const DAY_MS = 86_400_000
 /** What was read so long ago is looked for by nobody; the prize itself stays in the wallet. */
 const READ_KEPT_MS = 90 * DAY_MS
+/** Nobody asks support about an older spin; its rows, and what is read from them, stay. */
+const LOGS_KEPT_MS = 90 * DAY_MS
 
 /** Tasks of every tenant. After `purge_days` the evidence of alerts names no address any more, as plays do. */
 export function insightTasks(
@@ -30,6 +33,8 @@ export function insightTasks(
       while ((await app.run(actor, purgeNotifications, { before })) > 0);
       const seen_before = new Date(app.clock.now().getTime() - purge_days * DAY_MS)
       await app.run(actor, purgeAlertAddresses, { before: seen_before })
+      const written_before = new Date(app.clock.now().getTime() - LOGS_KEPT_MS)
+      while ((await app.run(actor, purgeLogs, { before: written_before })) > 0);
     }),
   ]
 }

@@ -1,6 +1,7 @@
 /** The public record: transcripts, commitments, the log and its proofs; and a player's own seed pair. */
 import { z } from 'zod'
 import type { App } from '../app.ts'
+import type { Actor } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import { readMonitor } from '../games/wheel/read.ts'
 import { shareText } from '../games/wheel/rules.ts'
@@ -45,8 +46,31 @@ export const examplePair = {
 
 export type ProofRouteDeps = { app: App; wheel: Wheel; checkpoints: Checkpoints }
 
+/** Counting reads every roll of a version: once in this time for everybody, however many look (abuse 83). */
+const MONITOR_KEPT_MS = 5_000
+const MONITORS_MAX = 1_000
+
+type Monitor = Awaited<ReturnType<typeof readMonitor>>
+
+/** Shares a count that is under way or fresh among all who ask for it. A refusal is shared while it is under way alone. */
+function makeMonitor(app: App, wheel: Wheel): (actor: Actor, game: string) => Promise<Monitor> {
+  const kept = new Map<string, { asked_ms: number; answer: Promise<Monitor> }>()
+  return (actor, game) => {
+    const key = `${actor.tenantId}/${game}`
+    const known = kept.get(key)
+    const now_ms = performance.now()
+    if (known !== undefined && now_ms - known.asked_ms < MONITOR_KEPT_MS) return known.answer
+    if (kept.size >= MONITORS_MAX) kept.clear()
+    const answer = app.run(actor, readMonitor, { game, versions: wheel.versions })
+    kept.set(key, { asked_ms: now_ms, answer })
+    answer.catch(() => kept.delete(key))
+    return answer
+  }
+}
+
 export function proofRoutes({ app, wheel, checkpoints }: ProofRouteDeps): Route[] {
   const anywhere = makeAnywhere(app.database)
+  const monitorOf = makeMonitor(app, wheel)
 
   return [
     route({
@@ -297,10 +321,7 @@ export function proofRoutes({ app, wheel, checkpoints }: ProofRouteDeps): Route[
           version,
           observed,
           spins,
-        } = await app.run(await visitor(query.tenant), readMonitor, {
-          game: query.wheel,
-          versions: wheel.versions,
-        })
+        } = await monitorOf(await visitor(query.tenant), query.wheel)
         return {
           wheel: head.wheel_slug,
           wheel_name: head.wheel_name,

@@ -8,6 +8,7 @@ import type { Tokens } from '../http/tokens.ts'
 import { alertRoutes } from '../insight/alerts-routes.ts'
 import { analyticsRoutes } from '../insight/analytics-routes.ts'
 import { inboxRoutes } from '../insight/inbox-routes.ts'
+import { logRoutes } from '../insight/logs-routes.ts'
 import { eventRoutes } from '../insight/routes.ts'
 import { blockRoutes } from './blocks.ts'
 import type { Directory } from './directory.ts'
@@ -39,6 +40,7 @@ export function tenantRoutes(deps: TenantDeps): Route[] {
     ...blockRoutes(auth),
     ...auditRoutes(),
     ...eventRoutes(),
+    ...logRoutes(),
     ...inboxRoutes(),
     ...analyticsRoutes(),
     ...alertRoutes(),

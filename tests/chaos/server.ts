@@ -1,6 +1,6 @@
 /** The real server as a child process on a data directory of its own, and a player who keeps a log of what was said. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,9 +26,13 @@ export type Outcome =
   | { kind: 'fail'; status: number; code: string }
   | { kind: 'info'; why: string }
 
-/** `more`: further variables of the server's environment; a `start` may replace them. */
-export function makePlace(more: Record<string, string> = {}) {
+/**
+ * `more`: further variables of the server's environment; a `start` may replace them. `disk_mb`: on a disk of its own of
+ * that size, where this user may make one; otherwise `disk_fault` says why not.
+ */
+export function makePlace(more: Record<string, string> = {}, { disk_mb }: { disk_mb?: number } = {}) {
   const dataDir = mkdtempSync(join(tmpdir(), 'livedraw-chaos-'))
+  const disk_fault = disk_mb === undefined ? null : mountFault(dataDir, disk_mb)
   const running = new Set<Server>()
   let owner_url = ''
   const env = {
@@ -43,8 +47,17 @@ export function makePlace(more: Record<string, string> = {}) {
     ...more,
   }
 
-  async function start(replaced: Record<string, string> = {}): Promise<Server> {
-    const child = spawn(process.execPath, [join(ROOT, 'src/main.ts')], {
+  /** `files_max`: the limit of open files of the server and of its PostgreSQL. */
+  async function start(
+    replaced: Record<string, string> = {},
+    { files_max }: { files_max?: number } = {},
+  ): Promise<Server> {
+    const command = [process.execPath, join(ROOT, 'src/main.ts')]
+    const [program, ...args] =
+      files_max === undefined
+        ? command
+        : ['/bin/sh', '-c', `ulimit -n ${files_max}; exec "$@"`, 'sh', ...command]
+    const child = spawn(program!, args, {
       env: { ...env, ...replaced },
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -151,6 +164,7 @@ export function makePlace(more: Record<string, string> = {}) {
       await new Promise((resolve) => setTimeout(resolve, 50))
     if (elsewhere !== null)
       rmSync(elsewhere, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+    if (disk_mb !== undefined && disk_fault === null) spawnSync('umount', ['-l', dataDir])
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
   }
 
@@ -159,10 +173,33 @@ export function makePlace(more: Record<string, string> = {}) {
     process.kill(postmaster()!, 'SIGKILL')
   }
 
-  return { dataDir, start, startSecond, token, command, rows, killBackend, killPostmaster, remove }
+  return {
+    dataDir,
+    disk_fault,
+    start,
+    startSecond,
+    token,
+    command,
+    rows,
+    killBackend,
+    killPostmaster,
+    postmaster,
+    remove,
+  }
 }
 
 export type Place = ReturnType<typeof makePlace>
+
+/** Mounts a disk that others may look into, as PostgreSQL runs as somebody else than root. */
+function mountFault(dir: string, size_mb: number): string | null {
+  if (process.platform !== 'linux') return 'disks of their own are made on Linux only'
+  const { status, stderr, error } = spawnSync(
+    'mount',
+    ['-t', 'tmpfs', '-o', `size=${size_mb}m,mode=755`, 'tmpfs', dir],
+    { encoding: 'utf8' },
+  )
+  return status === 0 ? null : `no disk can be mounted: ${error?.message ?? stderr.trim()}`
+}
 
 export async function post(
   url: string,

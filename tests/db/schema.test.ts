@@ -22,7 +22,6 @@ const LATER = [
   'tournament_prizes',
   'tournament_winners',
   'game_configurations',
-  'game_logs',
 ]
 
 type Column = { name: string; type: string }

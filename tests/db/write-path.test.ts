@@ -620,6 +620,7 @@ describe('the write path', () => {
 
   for (const [name, error] of [
     ['a refused connection', Object.assign(new Error('x'), { code: 'ECONNREFUSED' })],
+    ['a process without files to open', Object.assign(new Error('x'), { code: 'EMFILE' })],
     ['a shutdown', Object.assign(new Error('x'), { code: '57P01' })],
     ['a full disk', Object.assign(new Error('x'), { code: '53100' })],
     ['too many connections', Object.assign(new Error('x'), { code: '53300' })],

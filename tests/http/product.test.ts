@@ -225,6 +225,22 @@ describe('http: every route of the product', () => {
     }
   })
 
+  it('abuse 83: rolls are counted once for all who look at the same time, and each tenant has its own', async () => {
+    const ask = (tenant: string) => http.ask('GET', `/api/v1/fairness/monitor?tenant=${tenant}&wheel=summer`)
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask('acme')))
+    assert.deepEqual(
+      [...new Set(answers.map(({ status, text }) => `${status} ${text}`))],
+      [`200 ${answers[0]!.text}`],
+    )
+    assert.equal((await ask('other')).status, 404)
+    // A spin in between is not seen before the count is old.
+    await http.grant('zed', 1)
+    const token = await http.token('player', { sub: 'zed' })
+    const spun = await http.ask('POST', '/api/v1/wheels/summer/spins', { token, json: { request_id: 'z' } })
+    assert.equal(spun.status, 200)
+    assert.equal((await ask('acme')).text, answers[0]!.text)
+  })
+
   it('abuse 83: a stranger who verifies without end is slowed down, and a huge range is capped', async () => {
     const statuses = new Set<number>()
     const one = http.requestText('GET', '/api/v1/verify/0192f0c1-6c1b-7a52-b9a4-0d6a3c7e9f10')

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { claimRoutes } from '../../src/claims/routes.ts'
 import { companyRoutes } from '../../src/companies/routes.ts'
 import { customerRoutes } from '../../src/customers/routes.ts'
+import { type AdminLink, adminLinkRoutes, makeAdminLink } from '../../src/demo/admin-link.ts'
 import { creditRoutes } from '../../src/demo/credit.ts'
 import { shopRoutes } from '../../src/demo/shop-routes.ts'
 import { drawGames } from '../../src/draws/game.ts'
@@ -14,6 +15,7 @@ import { wheelResource } from '../../src/games/wheel/resource.ts'
 import { wheelRoutes } from '../../src/games/wheel/routes.ts'
 import { makeWheelInstantiator } from '../../src/games/wheel/templates.ts'
 import { makeWheel } from '../../src/games/wheel/wheel.ts'
+import { makeSpinLog, type SpinLog } from '../../src/insight/spin-log.ts'
 import { ledgerRoutes } from '../../src/ledger/routes.ts'
 import { prizeResource } from '../../src/prizes/definitions.ts'
 import { fulfilmentRoutes } from '../../src/prizes/fulfilment-routes.ts'
@@ -33,6 +35,8 @@ export type Product = HttpHarness & {
   /** What moves draws on; no keeper runs here. */
   draws: Draws
   raffle: Raffle
+  spinLog: SpinLog
+  adminLink: AdminLink
   /** Makes a prize and a wheel of half wins in tenant `acme`, and publishes it. */
   aWheel(slug: string): Promise<{ wheel_id: string; prize_id: number; reward_ids: string[] }>
   grant(user_id: string, count: number): Promise<void>
@@ -43,14 +47,17 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
   let checkpoints: Checkpoints | undefined
   let draws: Draws | undefined
   let raffle: Raffle | undefined
+  let spinLog: SpinLog | undefined
+  const adminLink = makeAdminLink()
   const http = await startHttp({
     ...options,
     instantiators: { wheel: makeWheelInstantiator(wheelResource()) },
-    routes: ({ app, directory }) => {
+    routes: ({ app, directory, tokens }) => {
       const report = () => {}
       checkpoints = makeCheckpoints(app, report)
       const shared = { app, checkpoints, entropy: localEntropy, report }
-      const wheel = makeWheel(shared)
+      spinLog = makeSpinLog(app, report)
+      const wheel = makeWheel({ ...shared, answered: spinLog.note })
       const mysteries = makeMysteries(app, checkpoints)
       draws = makeDraws({ ...shared, games: drawGames(DRAW_GAMES) })
       const games = makeGames({ app, draws, locked: () => false })
@@ -74,6 +81,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
         ...proofRoutes({ app, wheel, checkpoints }),
         ...shopRoutes(app, directory),
         ...creditRoutes(directory),
+        ...adminLinkRoutes(adminLink, { app, directory, tokens }),
       ]
     },
   })
@@ -91,6 +99,8 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
     ...http,
     draws: draws!,
     raffle: raffle!,
+    spinLog: spinLog!,
+    adminLink,
     async aWheel(slug) {
       const prize = await made('prizes', {
         name: '10% off',
@@ -117,6 +127,7 @@ export async function startProduct(options: HttpOptions = {}): Promise<Product> 
       )
     },
     async close() {
+      await spinLog?.flush()
       await checkpoints?.stop()
       await http.close()
     },

@@ -204,7 +204,7 @@ describe('the room door', () => {
     assert.equal((await ask(read, {}, watcher)).value, 'seen')
   })
 
-  it('23 25 numbers that are none, and keys of prototypes, are refused or dropped and pollute nothing', async () => {
+  it('abuse 23, 25 numbers that are none, and keys of prototypes, are refused or dropped and pollute nothing', async () => {
     const count = answer(
       'test.count',
       z.object({ version: z.int().min(0) }),

@@ -5,7 +5,9 @@ import {
   type Client,
   CloseCode,
   definePlugins,
+  getMessageBytes,
   matchMaker,
+  Protocol,
   Room,
   RoomInternalState,
   RoomPlugin,
@@ -310,6 +312,16 @@ describe('guards', () => {
       }
     })
 
+    it('H15 abuse 39: a reconnection without a token that could be one is 400, and nothing is reported', async () => {
+      const client = await joinRaw(running, 'rude', {}, { token: 'ann' })
+      for (const reconnectionToken of [undefined, null, '', 1, true, {}, ['x'], 'x'.repeat(101)]) {
+        const { status, body } = await matchmake(running, 'reconnect', client.roomId, { reconnectionToken })
+        assert.deepEqual([status, body.error], [400, 'invalid_input'], String(reconnectionToken))
+      }
+      assert.deepEqual(running.reports, [])
+      client.destroy()
+    })
+
     it('abuse 25: keys of Object.prototype in the options pollute nothing', async () => {
       const answer = await ask(`${running.url}/matchmake/joinOrCreate/rude`, {
         method: 'POST',
@@ -542,6 +554,32 @@ describe('guards', () => {
     const { status, body, headers } = await matchmake(running, 'joinOrCreate', 'rude', { fail: 'slow' })
     assert.deepEqual([status, body.error, headers.get('retry-after')], [503, 'unavailable', '1'])
     assert.ok(Date.now() - started < 2_400, 'it did not wait for onAuth')
+  })
+
+  it('F23 with hardly any heap left nobody new gets a seat, and who plays plays on and comes back', async () => {
+    const client = await joinRaw(running, 'rude', {}, { token: 'ann' })
+    installGuards({
+      report: (where, error) => running.reports.push([where, error]),
+      roomClasses: Object.values(rooms),
+      origins: [OWN],
+      publicError,
+      limits: { ...LIMITS, heap_share_max: 0 },
+    })
+    try {
+      for (const method of ['joinOrCreate', 'join']) {
+        const { status, body, headers } = await matchmake(running, method, 'rude')
+        assert.deepEqual([status, body.error, headers.get('retry-after')], [503, 'unavailable', '1'], method)
+      }
+      client.send(...getMessageBytes.raw(Protocol.ROOM_DATA, 'echo', 'still here'))
+      await until('the answer', () => client.frames.some(({ data }) => data.includes('still here')))
+      // Refused for its token and not for the memory: reconnecting is asked as ever.
+      const back = await matchmake(running, 'reconnect', client.roomId, { reconnectionToken: 'x:y' })
+      assert.notEqual(back.status, 503)
+    } finally {
+      reinstall()
+      client.destroy()
+    }
+    assert.equal((await matchmake(running, 'joinOrCreate', 'rude')).status, 200)
   })
 
   describe('addresses', () => {

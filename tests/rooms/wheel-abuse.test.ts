@@ -92,7 +92,7 @@ describe('abuse of a wheel room', () => {
     after(() => stage.stop())
     afterEach(() => assert.deepEqual(stage.reports, []))
 
-    it('27 P-32 of 21 spins in a second those past the rate are refused, and only those that ran cost a chance', async () => {
+    it('abuse 27 P-32 of 21 spins in a second those past the rate are refused, and only those that ran cost a chance', async () => {
       await stage.grant('fast', 100)
       const client = await stage.play('fast')
       const requests = Array.from({ length: 20 }, () =>
@@ -110,7 +110,7 @@ describe('abuse of a wheel room', () => {
       await client.leave()
     })
 
-    it('27 a user has one rate over all of his tabs', async () => {
+    it('abuse 27 a user has one rate over all of his tabs', async () => {
       await stage.grant('tabs', 100)
       const tabs = await Promise.all([1, 2, 3].map(() => stage.play('tabs')))
       const outcomes = await Promise.all(
@@ -145,7 +145,7 @@ describe('abuse of a wheel room', () => {
       await neighbour.leave()
     })
 
-    it('17 unknown and inherited message types close their sender with 4002 and nobody else', async () => {
+    it('abuse 17 unknown and inherited message types close their sender with 4002 and nobody else', async () => {
       await stage.grant('calm', 5)
       const calm = await stage.play('calm')
       for (const type of BAD_TYPES) {
@@ -164,7 +164,7 @@ describe('abuse of a wheel room', () => {
       await calm.leave()
     })
 
-    it('37 a seat that somebody else reserved opens to nobody but its owner', async () => {
+    it('abuse 37 a seat that somebody else reserved opens to nobody but its owner', async () => {
       const token = await stage.token('owner')
       const seat = await matchmake(
         stage.running,

@@ -67,7 +67,7 @@ describe('playing in wheel rooms', () => {
     for (const client of [...clients, watcher]) await client.leave()
   })
 
-  it('S1-17 K-05 the same request_id gives the same answer from two tabs and from the use case, and one row', async () => {
+  it('abuse 29 S1-17 K-05 the same request_id gives the same answer from two tabs and from the use case, and one row', async () => {
     const before = (await stage.results(wheelId)).length
     const [left, right] = await Promise.all([stage.play('tab'), stage.play('tab')])
     const request = { request_id: aRequest(), client_entropy: 'abcdefghijklmnopqrst' }
@@ -84,7 +84,7 @@ describe('playing in wheel rooms', () => {
     await Promise.all([left.leave(), right.leave()])
   })
 
-  it('S1-17 a client that sends its own result, angle or prize is refused and nothing is spent', async () => {
+  it('abuse 51 S1-17 a client that sends its own result, angle or prize is refused and nothing is spent', async () => {
     const client = await stage.play('ann')
     const { chances_left }: any = await client.request('chances')
     for (const forged of [
@@ -106,7 +106,7 @@ describe('playing in wheel rooms', () => {
     await client.leave()
   })
 
-  it('S1-07 a paused wheel refuses spins with a reason, and an open room says so within a second', async () => {
+  it('abuse 33 S1-07 a paused wheel refuses spins with a reason, and an open room says so within a second', async () => {
     const client = await stage.play('bob')
     const told: any[] = []
     client.onMessage('phase', (message: unknown) => told.push(message))

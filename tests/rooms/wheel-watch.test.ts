@@ -84,7 +84,7 @@ describe('watching a wheel', () => {
     for (const player of players) await player.leave()
   })
 
-  it('K-03 a spectator watches and does not act: every acting or private request is refused, since is answered', async () => {
+  it('abuse 31 K-03 a spectator watches and does not act: every acting or private request is refused, since is answered', async () => {
     const client = await stage.watch()
     const requests: [string, unknown][] = [
       ['spin', { request_id: aRequest() }],
@@ -165,7 +165,7 @@ describe('watching a wheel', () => {
     await player.leave()
   })
 
-  it('49 S1-16 options that are no object are 400, a missing token is 401, and neither makes a room', async () => {
+  it('abuse 49 S1-16 options that are no object are 400, a missing token is 401, and neither makes a room', async () => {
     const before = (await matchMaker.query({})).length
     const ask = (text: string) =>
       fetch(`http://127.0.0.1:${stage.running.port}/matchmake/joinOrCreate/wheel`, {
@@ -189,7 +189,7 @@ describe('watching a wheel', () => {
     assert.equal((await matchMaker.query({})).length, before)
   })
 
-  it('51 S1-16 a forged room key, tenant or limit in the options changes nothing; slug and id lead to one room', async () => {
+  it('abuse 51 H6 S1-16 a forged room key, tenant or limit in the options changes nothing; slug and id lead to one room', async () => {
     await stage.aTenant('third')
     await stage.aWheel({ slug: 'summer', tenant: 'third' })
     const forged = {

@@ -22,6 +22,7 @@ export type PageName =
   | 'verify'
   | 'odds'
   | 'admin'
+  | 'enter'
 
 const PAGES: [PageName, string, StringKey][] = [
   ['play', '/', 'app.play'],

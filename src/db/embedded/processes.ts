@@ -67,11 +67,15 @@ function factsFromSignal(pid: number): ProcessFacts | null {
   return { is_zombie: false, name: null, incarnation: '', started_at_ms: null }
 }
 
+/** What the system says is not there, or not ours to see. A file that cannot be opened now (EMFILE) says nothing. */
+const NOT_THERE = ['ENOENT', 'ENOTDIR', 'ESRCH', 'EACCES', 'EPERM']
+
 function readOrNull(path: string): string | null {
   try {
     return readFileSync(path, 'utf8')
-  } catch {
-    return null
+  } catch (error) {
+    if (NOT_THERE.includes((error as NodeJS.ErrnoException).code ?? '')) return null
+    throw error
   }
 }
 

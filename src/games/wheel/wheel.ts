@@ -79,6 +79,15 @@ export type WheelOptions = {
   report: (where: string, error: unknown) => void
   /** Refuses play while it says so: the fairness self-test failed. */
   locked?: () => boolean
+  /** Told of every answer that was given (src/insight/spin-log.ts). */
+  answered?: (told: {
+    actor: Actor
+    spin_id: string
+    request_id: string
+    took_ms: number
+    tries: number
+    replayed: boolean
+  }) => void
 }
 
 /** Longer than any honest run of moves: open, closed, drawn, settled. */
@@ -93,7 +102,14 @@ function isAnsweredElsewhere(error: unknown): boolean {
   return code === '23505' && table === 'spin_sessions'
 }
 
-export function makeWheel({ app, checkpoints, entropy, report, locked = () => false }: WheelOptions): Wheel {
+export function makeWheel({
+  app,
+  checkpoints,
+  entropy,
+  report,
+  locked = () => false,
+  answered = () => {},
+}: WheelOptions): Wheel {
   const versions = makeVersions()
   const memory = { versions, pairs: makePairKeys(), playIds: [] as number[] }
 
@@ -155,10 +171,14 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
    * A wheel that is published again between pair and spin asks for another pair, and a request that another process
    * has just answered is asked for again: its answer is there. More than a few times is no accident.
    */
-  async function submitWithPair(actor: Actor, wheel_id: string, input: SpinInput): Promise<SpinReply> {
-    for (let tries = 0; tries < SPIN_TRIES_MAX; tries++) {
+  async function submitWithPair(
+    actor: Actor,
+    wheel_id: string,
+    input: SpinInput,
+  ): Promise<{ reply: SpinReply; tries: number }> {
+    for (let tries = 1; tries <= SPIN_TRIES_MAX; tries++) {
       try {
-        return await spins.submit(actor.tenantId, actor.userId, input)
+        return { reply: await spins.submit(actor.tenantId, actor.userId, input), tries }
       } catch (error) {
         if (error instanceof PairMissing) await preparePair(actor, wheel_id)
         else if (!isAnsweredElsewhere(error)) throw error
@@ -170,9 +190,13 @@ export function makeWheel({ app, checkpoints, entropy, report, locked = () => fa
   async function spin(actor: Actor, { wheel_id, request_id, client_entropy }: SpinRequest) {
     if (locked()) refuse('fairness_locked')
     const input: SpinInput = { actor, wheel_id, request_id, client_entropy: client_entropy ?? '-' }
-    const reply = await submitWithPair(actor, wheel_id, input)
+    const asked_at = performance.now()
+    const { reply, tries } = await submitWithPair(actor, wheel_id, input)
     const answer = JSON.parse(reply.text) as SpinAnswer
-    if (!reply.replayed) countRoll(wheel_id, answer.segment)
+    const { replayed } = reply
+    if (!replayed) countRoll(wheel_id, answer.segment)
+    const took_ms = performance.now() - asked_at
+    answered({ actor, spin_id: answer.spin_id, request_id, took_ms, tries, replayed })
     return { answer, ...reply }
   }
 
