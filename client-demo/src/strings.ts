@@ -89,6 +89,11 @@ const en = {
   'prize_status.applied': 'used',
   'prize_status.expired': 'expired',
   'prize_status.pending': 'being prepared',
+  'rarity.common': 'common',
+  'rarity.uncommon': 'uncommon',
+  'rarity.rare': 'rare',
+  'rarity.epic': 'epic',
+  'rarity.legendary': 'legendary',
 
   'round.title': 'Shared spin #{no}',
   'round.lead': 'One wheel, one result, everybody at once.',

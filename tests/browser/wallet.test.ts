@@ -29,6 +29,7 @@ const STRICT = {
   type: 'discount_percentage',
   value: '10.00',
   display_value: '10% OFF',
+  rarity: 'epic',
   min_order_amount: '50.00',
   valid_payment_methods: ['card'],
 }
@@ -104,6 +105,14 @@ describe('the wallet page', function () {
       .getByRole('status')
       .filter({ hasText: 'Unlocked: Velvet voucher.' })
       .waitFor({ state: 'attached' })
+  })
+
+  it('S2-60 an open card shows how rare its prize is, a locked one does not', async () => {
+    const { page } = await aWallet(strict_wheel, 1)
+    assert.equal(await page.getByText('epic', { exact: true }).count(), 0)
+    await page.getByRole('button', { name: 'Unlock' }).click()
+    const card = page.getByRole('article', { name: 'A picky discount' })
+    await card.getByText('epic', { exact: true }).waitFor()
   })
 
   it('S2-02 a win on one device is in the wallet that is open on another within a second', async () => {
@@ -255,6 +264,8 @@ describe('the wallet page', function () {
     await page.route(/my_prizes\?/, (route) => route.abort())
     await page.goto('/wallet')
     await page.getByRole('alert').filter({ hasText: 'could not be loaded' }).waitFor()
+    // The inbox asks for the list once, when it has told the counts; before that the page could help itself.
+    await tab(page, 'All 1').waitFor()
     await page.unroute(/my_prizes\?/)
     await page.getByRole('button', { name: 'Try again' }).click()
     await cards(page).first().waitFor()

@@ -59,7 +59,7 @@ export function PrizeCard({
         </h3>
         <p class="meta">
           <span class={`tag tag-${status}`}>{sayOr(`prize_status.${status}`, status)}</span>
-          {prize.tier && <span class="tag tag-tier">{prize.tier}</span>}
+          {prize.rarity && <span class="tag tag-tier">{sayOr(`rarity.${prize.rarity}`, prize.rarity)}</span>}
           <span>
             {prize.game_name} ·{' '}
             {say('prizes.won', { when: whenText(instantOf(prize.won_at), serverClock.now()) })}

@@ -28,7 +28,7 @@ export type Prize = {
   prize_color: string | null
   prize_code: string | null
   prize_status: Exclude<Status, 'all'>
-  tier?: string | null
+  rarity: string | null
   can_unlock: boolean
   can_apply: boolean
   expires_at: string | null
