@@ -42,7 +42,7 @@ export type Config = {
   /** Webhooks may point to this machine. */
   allows_webhook_loopback: boolean
   /** Days after which addresses of plays become fingerprints, and after which they are forgotten. */
-  traces: { hash_days: number; purge_days: number }
+  traces: { hash_days: number; purge_days: number; audit_days: number }
   shutdown_deadline_ms: number
   logLevel: LogLevel
   faultPoint: FaultPoint | null
@@ -176,6 +176,7 @@ const VARIABLES = {
   WEBHOOK_LOOPBACK: flag,
   TRACE_HASH_DAYS: integer(1, 3_650),
   TRACE_PURGE_DAYS: integer(1, 3_650),
+  AUDIT_TRACE_DAYS: integer(1, 3_650),
   SHUTDOWN_DEADLINE_MS: integer(100, 600_000),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
   FAULT_POINT: z
@@ -232,7 +233,11 @@ export function readConfig(
     entropy: read.ENTROPY === 'drand' ? { source: 'drand', relays } : { source: 'local' },
     has_test_clock: read.TEST_CLOCK ?? false,
     allows_webhook_loopback: read.WEBHOOK_LOOPBACK ?? false,
-    traces: { hash_days: read.TRACE_HASH_DAYS ?? 30, purge_days: read.TRACE_PURGE_DAYS ?? 90 },
+    traces: {
+      hash_days: read.TRACE_HASH_DAYS ?? 30,
+      purge_days: read.TRACE_PURGE_DAYS ?? 90,
+      audit_days: read.AUDIT_TRACE_DAYS ?? 365,
+    },
     shutdown_deadline_ms: read.SHUTDOWN_DEADLINE_MS ?? 15_000,
     logLevel: read.LOG_LEVEL ?? 'info',
     faultPoint: read.FAULT_POINT ?? null,

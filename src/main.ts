@@ -16,6 +16,7 @@ import { guardOptionsOf, makeRooms } from '../rooms/index.ts'
 import { makeCrowds } from '../rooms/spectators.ts'
 import { wireCounts } from '../rooms/wire.ts'
 import { makeApp } from './app.ts'
+import { auditTracesTask } from './audit/retention.ts'
 import { announce } from './banner.ts'
 import { claimTasks } from './claims/jobs.ts'
 import { claimRoutes } from './claims/routes.ts'
@@ -157,8 +158,9 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const tasks: Task[] = [
     expiryTask(app),
     tracesTask(app, config.traces),
+    auditTracesTask(app, config.traces),
     ...socialTasks(app),
-    ...insightTasks(app),
+    ...insightTasks(app, config.traces),
     ...claimTasks(app),
     ...webhookTasks({ app, send: makeSender(setting) }),
   ]

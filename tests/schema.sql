@@ -49,6 +49,7 @@ table audit_logs (row-level security, forced)
   policy tenant_isolation for all to livedraw_app using ((tenant_id = app_tenant_id())) with check ((tenant_id = app_tenant_id()))
   grant insert, select to livedraw_app
   grant select to livedraw_auditor
+  grant update (ip_address, user_agent) to livedraw_app
 
 table blocked_users (row-level security, forced)
   tenant_id uuid not null default app_tenant_id()
@@ -2173,6 +2174,7 @@ table tenant_heads (row-level security, forced)
   audit_hash text
   log_size bigint not null default 0
   log_hash text not null default repeat('0'::text, 64)
+  forgotten_seq bigint not null default 0
   FOREIGN KEY (tenant_id) REFERENCES tenants(id)
   PRIMARY KEY (tenant_id)
   policy auditor_reads for select to livedraw_auditor using (true)

@@ -49,3 +49,35 @@ export function readChain(tx: Tx, after_seq: number, limit: number): Promise<Aud
 export function readAuditHead(tx: Tx): Promise<{ audit_seq: number; audit_hash: string | null } | undefined> {
   return tx.one('select audit_seq, audit_hash from tenant_heads')
 }
+
+/**
+ * Clears address and agent of the next rows of the chain that are from before then, up to `limit` of them, and remembers
+ * how far it came. Returns how many rows it went over, and how many of them had something to forget.
+ */
+export async function forgetAuditTraces(
+  tx: Tx,
+  before: Date,
+  limit: number,
+): Promise<{ seen: number; forgotten: number }> {
+  const row = await tx.one<{ seen: number; forgotten: number }>(
+    `with next as (
+       select seq, ip_address is not null or user_agent is not null as is_traced,
+              -- Clocks of processes differ by a little: the first row that is too young ends it.
+              bool_or(created_at >= $1) over (order by seq) as is_young
+       from (select seq, ip_address, user_agent, created_at from audit_logs
+             where seq > (select forgotten_seq from tenant_heads) order by seq limit $2) n
+     ), gone as (
+       update audit_logs a set ip_address = null, user_agent = null
+       from next where a.seq = next.seq and next.is_traced and not next.is_young
+         -- Of the row as it is once it is ours: another process may have been there.
+         and (a.ip_address is not null or a.user_agent is not null) returning 1
+     ), mark as (
+       update tenant_heads h set forgotten_seq = greatest(h.forgotten_seq, n.last_seq)
+       from (select max(seq) as last_seq from next where not is_young) n where n.last_seq is not null
+     )
+     select (select count(*)::int from next where not is_young) as seen, (select count(*)::int from gone) as forgotten`,
+    [before, limit],
+    'forget_audit_traces',
+  )
+  return row!
+}

@@ -274,3 +274,23 @@ export async function decideReviews(
   )
   return rows.map(({ play_id }) => play_id)
 }
+
+/**
+ * Forgets the address in alerts from before then. What a shared address was known by becomes the alert's own id, so that
+ * the same address is a new finding.
+ */
+export async function forgetAddresses(tx: Tx, before: Date): Promise<string[]> {
+  const rows = await tx.rows<{ id: string }>(
+    `update game_alerts
+     set alert_message = replace(alert_message, alert_metadata->>'address', '(forgotten)'),
+         alert_metadata = alert_metadata - 'address',
+         dedup_key = case when dedup_key = alert_type || ':' || (alert_metadata->>'address')
+                          then alert_type || ':' || id else dedup_key end,
+         updated_at = $2, row_version = row_version + 1
+     where coalesce(resolved_at, last_seen_at) < $1 and alert_metadata->>'address' is not null
+     returning id`,
+    [before, tx.now],
+    'forget_alert_addresses',
+  )
+  return rows.map(({ id }) => id)
+}

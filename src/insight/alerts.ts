@@ -5,6 +5,7 @@ import {
   type AlertRow,
   acknowledgeAlert,
   decideReviews,
+  forgetAddresses,
   loadAlert,
   loadAlerts,
   loadReviews,
@@ -111,4 +112,20 @@ export async function resolve(
     new_values: { alert_status: 'resolved', resolution, note, play_ids },
   })
   return alertView(after, await loadReviews(tx, [id]))
+}
+
+/**
+ * Takes the address out of the evidence of alerts that ended, or were last seen, before then: the finding stays, who was
+ * behind it too. Returns how many alerts that were.
+ */
+export async function purgeAlertAddresses(tx: Tx, { before }: { before: Date }): Promise<number> {
+  const ids = await forgetAddresses(tx, before)
+  if (ids.length > 0)
+    tx.audit({
+      action: 'traces.purged',
+      entity_type: 'tenant',
+      entity_id: tx.actor.tenantId,
+      new_values: { alerts: ids.length },
+    })
+  return ids.length
 }

@@ -204,11 +204,12 @@ async function raise(
   for (const { id, dedup_key, is_new } of raised) {
     if (!is_new) continue
     const { score } = findings.find(({ about }) => keyOf(rule, about) === dedup_key)!
+    // What it is about stands in the alert alone: that can be an address, and the chain forgets nothing that it hashes.
     tx.audit({
       action: 'raise',
       entity_type: 'game_alert',
       entity_id: id,
-      new_values: { alert_type, dedup_key, score },
+      new_values: { alert_type, score },
     })
   }
   return raised

@@ -1,6 +1,7 @@
 /** What is suspicious becomes a case for a person, once; nobody is banned, and what is held is freed or refused. */
 import assert from 'node:assert/strict'
 import type { Role } from '../../src/db/tx.ts'
+import { purgeAlertAddresses } from '../../src/insight/alerts.ts'
 import { evaluateSignals } from '../../src/insight/signals.ts'
 import { systemActor } from '../../src/system.ts'
 import { type Shop, startShop } from '../prizes/kit.ts'
@@ -215,6 +216,38 @@ describe('alerts', () => {
     )
     assert.ok(alert.score < 60)
     assert.equal((await shop.unlock('kid', await shop.win('kid', POINTS))).status, 200)
+  })
+
+  it('S2-11 S2-53 the address in an alert is forgotten so many days after it ended; the finding stays, and the chain never knew it', async () => {
+    for (const user of ['ann', 'ben', 'cyd']) await shop.win(user, POINTS)
+    await evaluate()
+    const [alert] = await alertsOf('shared_address', 'ann')
+    const { address } = alert.alert_metadata
+    assert.ok(address && alert.alert_message.includes(address))
+    const ended = shop.clock.now()
+    assert.equal((await post(`alerts/${alert.id}/resolve`, { resolution: 'harmless' })).status, 200)
+    const purge = (before: Date) => shop.app.run(systemActor(shop.tenant.id), purgeAlertAddresses, { before })
+    await purge(ended)
+    assert.equal(
+      (await get(`alerts/${alert.id}`)).body.alert_metadata.address,
+      address,
+      'the very instant is kept',
+    )
+    shop.clock.advance(1)
+    await purge(shop.clock.now())
+    const after = (await get(`alerts/${alert.id}`)).body
+    const [row] = await shop.database.query<any>(
+      'select a::text as text, dedup_key from game_alerts a where id = $1',
+      [alert.id],
+    )
+    assert.ok(!row.text.includes(address), row.text)
+    assert.equal(row.dedup_key, `shared_address:${alert.id}`)
+    assert.deepEqual([after.alert_metadata.users, after.alert_metadata.user_ids], [3, ['ann', 'ben', 'cyd']])
+    const chain = await shop.database.query('select 1 from audit_logs where new_values::text like $1', [
+      `%${address}%`,
+    ])
+    assert.deepEqual(chain, [])
+    assert.equal(await purge(shop.clock.now()), 0)
   })
 
   it('S2-54 ten of ten used raises the flag with the prizes, two of two does not', async () => {
