@@ -511,6 +511,32 @@ where s.spin_status = 'completed'
 group by s.id
 having count(g.id) <> 1;
 
+-- @L32 The history of a prize is one chain of legal moves, each from where the last one ended.
+select tenant_id, play_id, id, before, from_status, to_status
+from (select tenant_id, play_id, id, from_status, to_status,
+             lag(to_status) over (partition by tenant_id, play_id order by id) as before
+      from prize_history) h
+where (from_status = before or before is null and from_status in ('locked', 'unlocked')) is not true
+   or (from_status, to_status) not in (('locked', 'unlocked'), ('locked', 'expired'), ('unlocked', 'applied'),
+                                       ('unlocked', 'expired'), ('applied', 'unlocked'), ('applied', 'expired'));
+
+-- @L32 A prize is where its history ended, and one without any is as it began.
+select g.id, g.prize_status, h.to_status
+from gamification_game_plays g
+left join (select distinct on (tenant_id, play_id) tenant_id, play_id, to_status
+           from prize_history order by tenant_id, play_id, id desc) h on h.tenant_id = g.tenant_id and h.play_id = g.id
+where case when h.to_status is null then coalesce(g.prize_status, 'locked') in ('locked', 'unlocked')
+           else g.prize_status = h.to_status end is not true;
+
+-- @L33 A prize was applied, and came back, as often as its applications say.
+select coalesce(h.play_id, a.play_id) as play_id, h.applied, a.applications, h.back, a.taken_back
+from (select tenant_id, play_id, count(*) filter (where to_status = 'applied') as applied,
+             count(*) filter (where from_status = 'applied') as back
+      from prize_history group by tenant_id, play_id) h
+full join (select tenant_id, play_id, count(*) as applications, count(rolled_back_at) as taken_back
+           from prize_applications group by tenant_id, play_id) a using (tenant_id, play_id)
+where coalesce(h.applied, 0) <> coalesce(a.applications, 0) or coalesce(h.back, 0) <> coalesce(a.taken_back, 0);
+
 -- @L31 A prize whose payout waits for a review, or was refused by one, is not applied.
 select r.play_id, r.alert_id
 from prize_reviews r

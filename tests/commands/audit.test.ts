@@ -167,6 +167,21 @@ const PLANTS: Plant[] = [
     sql: `update gamification_game_plays set prize_status = 'expired' where ${one('gamification_game_plays', "prize_status = 'locked'")}`,
   },
   {
+    check: 'L32',
+    says: 'The history of',
+    sql: `update prize_history set from_status = 'locked' where ${one('prize_history', "to_status = 'applied'")}`,
+  },
+  {
+    check: 'L32',
+    says: 'A prize is where',
+    sql: `delete from prize_history where to_status = 'applied' and play_id in (select id from gamification_game_plays where prize_status = 'applied')`,
+  },
+  {
+    check: 'L33',
+    says: 'A prize was applied',
+    sql: `delete from prize_applications where ${one('prize_applications', 'rolled_back_at is not null')}`,
+  },
+  {
     check: 'I14',
     says: 'The audit chain of',
     sql: `update audit_logs set prev_hash = repeat('0', 64) where seq = 2`,
