@@ -1,6 +1,6 @@
 /**
- * Every attempt to use a prize stands in the audit chain, refused ones too (S2-51). A successful application writes its
- * row itself; what is here are trials and refusals, which have no transaction of their own that would stay: they are
+ * Every attempt to use a prize, hold it or take it back stands in the audit chain, refused ones too (S2-51). What
+ * succeeds writes its row itself; what is here are trials and refusals, which have no transaction of their own that would stay: they are
  * written together, many per commit, and the answer waits for it.
  */
 import type { App } from '../app.ts'
@@ -15,10 +15,11 @@ import { loadPlayNames } from './redemption-store.ts'
 
 /** What somebody asked for, as it was asked. */
 export type Attempt = {
-  verb: 'validate' | 'apply'
+  verb: 'validate' | 'apply' | 'hold' | 'release' | 'rollback'
   play_ids: readonly number[]
   order_id: OrderRef | null
-  order_amount: number | string | null
+  /** Absent where no amount is stated. */
+  order_amount?: number | string | null
 }
 
 /** What came of it for one prize: the codes of what stands against it, and the amounts when nothing does. */
@@ -98,7 +99,10 @@ function refusedRows(by: Actor, attempt: Attempt, { code, detail }: Refusal): Ro
 
 function asked({ order_id, order_amount }: Attempt): Record<string, unknown> {
   const text = (value: OrderRef | null) => (value === null ? null : String(value))
-  return { order_id: text(order_id), order_amount: text(order_amount) }
+  return {
+    order_id: text(order_id),
+    ...(order_amount !== undefined && { order_amount: text(order_amount) }),
+  }
 }
 
 async function recordRows(tx: Tx, rows: readonly Row[]): Promise<void> {

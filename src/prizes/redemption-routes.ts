@@ -579,13 +579,12 @@ export function redemptionRoutes(app: App): Route[] {
       body: holdBody,
       answer: held,
       refusals: ['not_found', ...STATES],
-      run: ({ run, params, body: { order_id, user_id, minutes } }) =>
-        run(holdPrize, {
-          play_id: Number(params.play_id),
-          order_id,
-          user_id,
-          minutes: minutes ?? null,
-        }),
+      run({ run, params, actor, body: { order_id, user_id, minutes } }) {
+        const play_id = Number(params.play_id)
+        const input = { play_id, order_id, user_id, minutes: minutes ?? null }
+        const attempt = { verb: 'hold', play_ids: [play_id], order_id } as const
+        return attempts.watch(actor, attempt, () => run(holdPrize, input))
+      },
     }),
     route({
       method: 'post',
@@ -599,7 +598,11 @@ export function redemptionRoutes(app: App): Route[] {
       body: z.strictObject({ order_id: orderId }).meta({ id: 'PrizeRelease', example: { order_id: 456 } }),
       answer: released,
       refusals: ['not_found', 'prize_held', 'prize_applied'],
-      run: ({ run, params, body }) => run(releasePrize, { play_id: Number(params.play_id), ...body }),
+      run({ run, params, actor, body: { order_id } }) {
+        const play_id = Number(params.play_id)
+        const attempt = { verb: 'release', play_ids: [play_id], order_id } as const
+        return attempts.watch(actor, attempt, () => run(releasePrize, { play_id, order_id }))
+      },
     }),
     route({
       method: 'post',
@@ -614,13 +617,13 @@ export function redemptionRoutes(app: App): Route[] {
       body: rollbackBody,
       answer: rolledBack,
       refusals: ['not_found', 'obligation_conflict', 'insufficient_funds', 'fulfilment_delivered'],
-      run: ({ run, params, body: { order_id, reason: why, return_id, returned_amount } }) =>
-        run(rollbackPrize, {
-          play_id: Number(params.play_id),
-          order_id,
-          reason: why,
-          returned: return_id === undefined ? null : { return_id, returned_amount: returned_amount! },
-        }),
+      run({ run, params, actor, body: { order_id, reason: why, return_id, returned_amount } }) {
+        const play_id = Number(params.play_id)
+        const returned = return_id === undefined ? null : { return_id, returned_amount: returned_amount! }
+        const attempt = { verb: 'rollback', play_ids: [play_id], order_id } as const
+        const input = { play_id, order_id, reason: why, returned }
+        return attempts.watch(actor, attempt, () => run(rollbackPrize, input))
+      },
     }),
     route({
       method: 'get',

@@ -66,6 +66,42 @@ describe('evidence', function () {
       assert.equal(doubled.length, 0, 'the door writes no second row')
     })
 
+    it('S2-51 a refused hold, release and rollback has one row too, on its play, with its order and the reason', async () => {
+      const play_id = await shop.open('cleo', { type: 'wallet_credit', value: '20.00' })
+      const { uuid } = await shop.row(play_id)
+      await shop.serve(`hold/${play_id}`, { order_id: 'cleo-1' })
+      await shop.serve(`hold/${play_id}`, { order_id: 'cleo-2' })
+      await shop.serve(`release/${play_id}`, { order_id: 'cleo-2' })
+      await shop.serve(`rollback/${play_id}`, { order_id: 'cleo-2', reason: 'Never placed.' })
+      const rows = await shop.database.query<any>(
+        `select action, user_id, ip_address, new_values from audit_logs where entity_id = $1 and action ~ 'refused' order by seq`,
+        [uuid],
+      )
+      assert.ok(rows.every(({ user_id, ip_address }) => user_id === 'shop' && ip_address !== null))
+      assert.deepEqual(
+        rows.map(({ action, new_values }) => [action, new_values]),
+        [
+          [
+            'hold.refused',
+            { play_id, user_id: 'cleo', order_id: 'cleo-2', code: 'prize_held', reasons: ['prize_held'] },
+          ],
+          [
+            'release.refused',
+            { play_id, user_id: 'cleo', order_id: 'cleo-2', code: 'prize_held', reasons: ['prize_held'] },
+          ],
+          [
+            'rollback.refused',
+            { play_id, user_id: 'cleo', order_id: 'cleo-2', code: 'not_found', reasons: [] },
+          ],
+        ],
+      )
+      const doubled = await shop.database.query(
+        `select 1 from audit_logs where entity_type = 'request' and new_values->'params'->>'play_id' = $1`,
+        [String(play_id)],
+      )
+      assert.deepEqual(doubled, [], 'the door writes no second row')
+    })
+
     it('S2-51 an attempt at a play that is not there leaves a row too, and so does each of 60 that race', async () => {
       await shop.apply(888_888, { ...ORDER, order_id: 'bea-0' })
       const [row] = await attempts(888_888)
