@@ -3,6 +3,7 @@
  * a bundle are no plays: what was won is the bundle.
  */
 import type { Tx } from '../db/tx.ts'
+import { POLICY_DAYS } from '../prizes/policy-store.ts'
 import type { Definition, Usage } from '../prizes/practice.ts'
 import type { Period } from './period.ts'
 
@@ -205,7 +206,8 @@ export async function insertMetric(tx: Tx, id: string, metric: Omit<MetricRow, '
 /** Definitions that can be won or were. */
 export function loadDefinitions(tx: Tx) {
   return tx.rows<Definition>(
-    `select id, name, type, expires_in_days, never_expires, stock, cost_minor from gamification_prizes
+    `select id, name, type, expires_in_days, ${POLICY_DAYS} as policy_days, never_expires, stock, cost_minor
+     from gamification_prizes
      where is_active and deleted_at is null order by id`,
   )
 }

@@ -1,9 +1,11 @@
 /** Statements of giving prizes out: definitions and their stock, plays, chances. */
 import type { Tx } from '../db/tx.ts'
 import type { PrizeRow } from './issue.ts'
+import { POLICY_DAYS } from './policy-store.ts'
 
 const PRIZE_COLUMNS = `id, name, description, type, value, display_value, prize_color, prize_image, conditions,
-  expires_in_days, never_expires, grace_hours, cost_minor, stock, won_count, version, is_transferable, rarity, parts, parts_apply, pool_version, takes_codes`
+  expires_in_days, never_expires, grace_hours, cost_minor, stock, won_count, version, is_transferable, rarity, parts, parts_apply, pool_version, takes_codes,
+  ${POLICY_DAYS} as policy_days`
 
 /** Definitions that can be given out now. */
 export function loadPrizes(tx: Tx, ids: readonly number[]) {

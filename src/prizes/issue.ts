@@ -15,6 +15,8 @@ export type PrizeRow = {
   prize_image: string | null
   conditions: Record<string, unknown>
   expires_in_days: number | null
+  /** The tenant's own default, of its wallet policy; null where nobody chose one. */
+  policy_days: number | null
   never_expires: boolean
   grace_hours: number
   cost_minor: number
@@ -46,8 +48,8 @@ export type Issue = {
 
 const CODE_LENGTH = 8
 const DAY_MS = 86_400_000
-/** The tenant default of seeds/002; a prize's own number of days goes before it. */
-const EXPIRES_IN_DAYS = 7
+/** The default of seeds/002, until a tenant chooses another; a prize's own number of days goes before both. */
+export const EXPIRES_IN_DAYS = 7
 
 /** A code of a prize: 40 bits, unguessable, a label and never a right by itself (features F6). */
 export function newPrizeCode(): string {
@@ -79,15 +81,13 @@ export function snapshotOf({
   won_count: _won,
   stock: _stock,
   cost_minor: _cost,
+  policy_days: _days,
   ...prize
 }: PrizeRow): Record<string, unknown> {
   return prize
 }
 
-function expiryOf(
-  { never_expires, expires_in_days }: Pick<PrizeRow, 'never_expires' | 'expires_in_days'>,
-  now: Date,
-): string | null {
+function expiryOf({ never_expires, expires_in_days, policy_days }: PrizeRow, now: Date): string | null {
   if (never_expires) return null
-  return new Date(now.getTime() + (expires_in_days ?? EXPIRES_IN_DAYS) * DAY_MS).toISOString()
+  return new Date(now.getTime() + (expires_in_days ?? policy_days ?? EXPIRES_IN_DAYS) * DAY_MS).toISOString()
 }

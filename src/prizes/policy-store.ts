@@ -3,6 +3,9 @@ import type { Tx } from '../db/tx.ts'
 
 export type PolicyRow = { version: number; policy: unknown; changed_by: string; created_at: Date }
 
+/** What the policy in force says about prizes whose definition says no days; null where nobody chose. For other statements. */
+export const POLICY_DAYS = `(select (w.policy->>'prize_expires_in_days')::int from wallet_policies w order by w.version desc limit 1)`
+
 /** Versions before this one, newest first. */
 export function loadPolicies(tx: Tx, before_version: number, limit: number) {
   return tx.rows<PolicyRow>(

@@ -1,12 +1,13 @@
 /**
- * What a tenant has chosen for its wallet: how prizes go together on an order, how long a hold lasts, how long a prize
- * lives that comes back. Versions stay, and every application names the one that it followed.
+ * What a tenant has chosen for its wallet: how long prizes live, how they go together on an order, how long a hold lasts,
+ * how long a prize lives that comes back. Versions stay, and every application names the one that it followed.
  */
 import { z } from 'zod'
 import type { Tx } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import type { IfMatch } from '../http/resource.ts'
 import { withoutFractions } from '../http/strict-json.ts'
+import { EXPIRES_IN_DAYS } from './issue.ts'
 import { insertPolicy, loadPolicies, type PolicyRow } from './policy-store.ts'
 import { stackingPolicySchema } from './stacking.ts'
 import { loadTerms, type TermsRow } from './store.ts'
@@ -17,6 +18,7 @@ export const VERSION_MAX = 2_147_483_647
 const HOLD_MINUTES_MAX = 1_440
 /** A month. */
 const RETURNED_HOURS_MAX = 744
+const EXPIRES_DAYS_MAX = 3_650
 
 export const walletPolicySchema = z.strictObject({
   stacking: stackingPolicySchema.prefault({}),
@@ -24,6 +26,8 @@ export const walletPolicySchema = z.strictObject({
   hold_minutes: z.int().min(1).max(HOLD_MINUTES_MAX).default(15),
   /** A prize that comes back from a cancelled order lives at least this long; 0 leaves its expiry as it was. */
   returned_prize_hours: z.int().min(0).max(RETURNED_HOURS_MAX).default(0),
+  /** How long a prize lives whose definition does not say it (S2-39). What was issued keeps its own. */
+  prize_expires_in_days: z.int().min(1).max(EXPIRES_DAYS_MAX).default(EXPIRES_IN_DAYS),
 })
 
 export type WalletPolicy = z.infer<typeof walletPolicySchema>

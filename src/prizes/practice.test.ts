@@ -6,6 +6,7 @@ const PRIZE: Definition = {
   name: 'Ten',
   type: 'discount_percentage',
   expires_in_days: null,
+  policy_days: null,
   never_expires: false,
   stock: null,
   cost_minor: 0,
@@ -26,6 +27,11 @@ describe('good practice (src/prizes/practice)', () => {
     it(`S2-57 an expiry of ${days} days warns of ${expected.length === 0 ? 'nothing' : expected}`, () =>
       assert.deepEqual(codes({ expires_in_days: days }), expected))
   }
+
+  it('S2-39 S2-57 without days of its own a prize is looked at by those of the wallet policy', () => {
+    assert.deepEqual(codes({ policy_days: 90 }), ['expiry_long'])
+    assert.deepEqual(codes({ policy_days: 90, expires_in_days: 10 }), [])
+  })
 
   it('S2-57 what never expires, and what costs something without an end, warn; a chance to spin does not', () => {
     assert.deepEqual(codes({ never_expires: true, cost_minor: 5 }), ['never_expires', 'no_stock_limit'])

@@ -21,12 +21,13 @@ export type Definition = {
   name: string
   type: string
   expires_in_days: number | null
+  policy_days: number | null
   never_expires: boolean
   stock: number | null
   cost_minor: number
 }
 
-/** "Set reasonable expiration periods (7-30 days)". Without days the default of seven holds. */
+/** "Set reasonable expiration periods (7-30 days)". Without days those of the wallet policy hold, or else seven. */
 const EXPIRY_DAYS_MIN = 7
 const EXPIRY_DAYS_MAX = 30
 
@@ -38,7 +39,8 @@ export function definitionWarnings(prize: Definition): Warning[] {
   if (IMMEDIATE.has(prize.type)) return []
   const about = `prize ${prize.id}`
   const warnings: Warning[] = []
-  const { expires_in_days: days, name } = prize
+  const { name } = prize
+  const days = prize.expires_in_days ?? prize.policy_days
   if (prize.never_expires)
     warnings.push({
       code: 'never_expires',

@@ -606,6 +606,36 @@ describe('wallet', function () {
       shop.clock.advance(365 * DAY_MS)
       assert.equal((await shop.apply(never, { ...ORDER, order_id: 'kai-1' })).status, 200)
     })
+
+    it('S2-39 S2-40 a tenant chooses another default; what was issued and what says its own days keep theirs', async () => {
+      const before = await shop.win('kim')
+      assert.equal((await shop.policy({ prize_expires_in_days: 14 })).status, 200)
+      try {
+        const plays = [
+          before,
+          await shop.win('kim'),
+          await shop.win('kim', { ...TEN_OFF, expires_in_days: 30 }),
+          await shop.win('kim', { ...TEN_OFF, never_expires: true }),
+        ]
+        const granted = await shop.serve('grants', {
+          prize_id: (await shop.row(before))['prize_id'],
+          user_id: 'kim',
+          source: 'other',
+          source_id: 'kim-1',
+        })
+        plays.push(granted.body.data[0].play_id)
+        const won = shop.clock.now().getTime()
+        const listed = (await shop.list('kim')).body.data
+        assert.deepEqual(
+          plays.map((id) => listed.find((each: any) => each.id === id).expires_at),
+          [7, 14, 30, null, 14].map((days) => days && seedTime(new Date(won + days * DAY_MS))),
+        )
+      } finally {
+        await shop.policy({})
+      }
+      for (const days of [0, 3_651, 1.5])
+        assert.equal((await shop.policy({ prize_expires_in_days: days })).status, 400, String(days))
+    })
   })
 
   describe('the database', () => {
