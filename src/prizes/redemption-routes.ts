@@ -94,7 +94,7 @@ const applied = z
   })
 
 const SECONDS = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/
-const validateBody = z
+export const validateBody = z
   .strictObject({
     order_id: orderId.nullish(),
     at: z
@@ -151,7 +151,8 @@ const validated = z
     },
   })
 
-function instantOf(text: string): Date {
+/** The instant of an `at`: ISO 8601, or as the seed writes times. */
+export function instantOf(text: string): Date {
   return new Date(SECONDS.test(text) ? `${text.replace(' ', 'T')}Z` : text)
 }
 

@@ -8,6 +8,7 @@ import { type Route, route } from '../http/route.ts'
 import { makeCodeMisses } from './code-misses.ts'
 import type { Mysteries } from './mysteries.ts'
 import { redemptionRoutes } from './redemption-routes.ts'
+import { rehearsalRoutes } from './rehearsal-routes.ts'
 import { play, reason, TIME } from './schemas.ts'
 import { countMyPrizes, findByCode, makePrizeLists, STATUS_FILTERS } from './wallet.ts'
 
@@ -204,5 +205,6 @@ export function walletRoutes(app: App, mysteries: Mysteries): Route[] {
         }),
     }),
     ...redemptionRoutes(app),
+    ...rehearsalRoutes(),
   ]
 }

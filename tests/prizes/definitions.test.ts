@@ -51,6 +51,59 @@ describe('prizes: definitions', () => {
     assert.equal(changed.body.version, made.body.version + 1)
   })
 
+  it('S2-57 a definition is tried on an order before it goes live: the same reasons and amounts, and nothing changes', async () => {
+    const { id } = (await create(EVERY)).body
+    const attempt = (json: object, token = operator) =>
+      http.ask('POST', `/api/v1/prizes/${id}/try`, { token, json })
+    const order = {
+      order_amount: 200,
+      order_type: 'delivery',
+      payment_method: 'card',
+      delivery_distance_km: 15,
+      zone_id: 5,
+      customer_order_count: 5,
+      cart_items: [
+        { id: 1, category_id: 2, price: 100 },
+        { id: 9, category_id: 3, price: 100 },
+      ],
+    }
+    const everything = () =>
+      http.database.query<any>(
+        `select (select count(*) from audit_logs) as audit, (select count(*) from gamification_game_plays) as plays,
+                (select row_version from gamification_prizes where id = $1) as version`,
+        [id],
+      )
+    const before = await everything()
+    const monday = await attempt({ ...order, at: '2026-03-02 12:00:00' })
+    const { calculation, ...data } = monday.body.data
+    assert.deepEqual(data, {
+      valid: true,
+      reasons: [],
+      discount_amount: '25.00',
+      final_amount: '175.00',
+      application_type: 'discount_percentage',
+    })
+    assert.deepEqual(
+      calculation.steps.map((step: any) => step.gives),
+      ['30.00', '25.00', '25.00'],
+    )
+    const saturday = await attempt({ ...order, order_amount: 45, at: '2026-03-07 12:00:00' })
+    assert.deepEqual(
+      saturday.body.data.reasons.map((each: any) => [each.code, each.missing, each.valid_from]),
+      [
+        ['valid_days', null, '2026-03-09 09:00:00'],
+        ['min_order_amount', '5.00', null],
+      ],
+    )
+    assert.equal(saturday.body.data.calculation, null)
+    assert.equal((await attempt({ order_amount: 1.234 })).status, 400)
+    for (const role of ['player', 'service', 'auditor'] as const)
+      assert.equal((await attempt(order, await http.token(role))).status, 403, role)
+    const [now] = await everything()
+    // A role that may not ask is a refused request in the chain, and no attempt to use anything.
+    assert.deepEqual([now.plays, now.version], [before[0].plays, before[0].version])
+  })
+
   for (const { pointer, json } of [
     { pointer: '/min_order_amount_basis', json: { min_order_amount: null } },
     { pointer: '/valid_until_time', json: { valid_until_time: '09:00' } },
