@@ -91,6 +91,15 @@ export const PLAY = `p.id, p.uuid, p.user_id, g.game_name, g.game_type, p.is_win
      union all select p.escrow_kind, null, p.escrow_until where p.escrow_id is not null
    ) r) as restraints`
 
+/**
+ * The chance event of play `p` in game `g` that anybody can verify: what a mystery was drawn by, the spin, or the draw;
+ * null where nothing was drawn, as with a grant.
+ */
+export const PROOF_ID = `coalesce((p.prize_snapshot->'mystery'->>'event_id')::uuid,
+  case when g.wheel_game_id is not null then p.event_id
+       when p.game_data->>'draw_id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+       then (select d.id from draws d where d.id = (p.game_data->>'draw_id')::uuid) end)`
+
 /** What a prize is at $2, whether or not the sweep has been there: the rule of isPastDeadline. */
 const STATUS_NOW = `case when p.prize_status in ('locked', 'unlocked') and p.expires_at + make_interval(hours => p.grace_hours) < $2
   then 'expired' else p.prize_status end`

@@ -298,6 +298,32 @@ describe('prizes that are given', function () {
           assert.ok(!text.includes(part), `${part} in ${text}`)
     })
 
+    it('S2-62 a mystery is proven by its own draw, a gift of the house by nothing', async () => {
+      const { id: prize_id } = await aPrize()
+      const mystery = await shop.ask('POST', '/api/v1/prizes', {
+        token: shop.operator,
+        json: { name: 'A riddle', type: 'mystery', pool: [{ prize_id, weight: 1 }] },
+      })
+      const token = await shop.player('sid')
+      const granted = async (id: number) => {
+        const event = { prize_id: id, user_id: 'sid', source: 'other', source_id: `sid-${id}` }
+        const [{ play_id }] = (await shop.serve('grants', event)).body.data
+        const opened = await shop.unlock('sid', play_id)
+        assert.equal(opened.status, 200, opened.text)
+        const card = (await look((await share('sid', play_id)).body.data.url)).body.data
+        const plays = (await shop.ask('GET', '/api/v1/me/plays', { token })).body.data
+        const { proof_id } = plays.find((each: any) => each.play_id === play_id)
+        return { drawn: opened.body.data.mystery?.event_id, card, proof_id }
+      }
+      const riddle = await granted(mystery.body.id)
+      assert.ok(riddle.drawn)
+      assert.equal(riddle.proof_id, riddle.drawn)
+      assert.equal(riddle.card.verify_url, `/api/v1/verify/${riddle.drawn}`)
+      assert.equal((await look(riddle.card.verify_url)).body.award.event_id, riddle.drawn)
+      const gift = await granted(prize_id)
+      assert.deepEqual([gift.drawn, gift.proof_id, gift.card.verify_url], [undefined, null, null])
+    })
+
     it('S2-62 a locked prize shows nothing but that there is one', async () => {
       const play_id = await shop.win('tom', { name: 'Secret name', type: 'discount_fixed', value: '77.77' })
       const { url, page_url } = (await share('tom', play_id)).body.data

@@ -92,7 +92,7 @@ function WalletLinks({ tenant }: { tenant: string }) {
 }
 
 function Prize({ play, name }: { play: Play; name: string }) {
-  const { display_value, prize_status, won_at, expires_at, event_id } = play
+  const { display_value, prize_status, won_at, expires_at, proof_id } = play
   const now_ms = serverClock.now()
   return (
     <li class={`prize prize-${prize_status ?? 'none'}`}>
@@ -111,8 +111,8 @@ function Prize({ play, name }: { play: Play; name: string }) {
           )}
         </span>
       </div>
-      {event_id !== null && (
-        <a class="chip" href={verifyAddress(event_id)} aria-label={say('prizes.check_label', { name })}>
+      {proof_id !== null && (
+        <a class="chip" href={verifyAddress(proof_id)} aria-label={say('prizes.check_label', { name })}>
           {say('prizes.check')}
         </a>
       )}

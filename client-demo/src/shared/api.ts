@@ -84,7 +84,9 @@ export type Play = {
   prize_status: string | null
   won_at: string
   expires_at: string | null
-  event_id: string | null
+  event_id: string
+  /** What the verifier knows it by. */
+  proof_id: string | null
 }
 export type SpinRow = {
   spin_id: string

@@ -69,13 +69,13 @@ function moveText({ from_status, to_status, why }: Move): string {
   return has(key) ? say(key) : why
 }
 
-/** The spin that won it, for who wants to check it. */
+/** The draw that won it, for who wants to check it. */
 function Origin({ id, token }: { id: number; token: string }) {
-  const { value: event_id } = useLoaded(() => eventOf(token, id), [id])
-  if (event_id === undefined || event_id === null) return null
+  const { value: proof_id } = useLoaded(() => proofOf(token, id), [id])
+  if (proof_id === undefined || proof_id === null) return null
   return (
     <p class="row">
-      <a class="chip" href={`/verify?event=${encodeURIComponent(event_id)}`}>
+      <a class="chip" href={`/verify?event=${encodeURIComponent(proof_id)}`}>
         {say('result.fair')}
       </a>
     </p>
@@ -84,13 +84,13 @@ function Origin({ id, token }: { id: number; token: string }) {
 
 const PAGES_MAX = 10
 
-async function eventOf(token: string, id: number): Promise<string | null> {
+async function proofOf(token: string, id: number): Promise<string | null> {
   let cursor: string | null = ''
   for (let page = 0; page < PAGES_MAX && cursor !== null; page++) {
     const query: string = `won=1&limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`
     const { data, next_cursor }: Page<Play> = await ask('GET', `${API}/me/plays?${query}`, { token })
     const found = data.find(({ play_id }) => play_id === id)
-    if (found !== undefined) return found.event_id
+    if (found !== undefined) return found.proof_id
     cursor = next_cursor
   }
   return null

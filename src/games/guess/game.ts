@@ -176,7 +176,7 @@ async function grant(tx: Tx, game: GameRow, draw: DrawRow, won: readonly WinnerR
       prize_id: game.prize_id!,
       game_id: game.wallet_game_id!,
       event_id: ref_id,
-      game_data: { game: 'guess', title: game.title, place },
+      game_data: { game: 'guess', title: game.title, place, draw_id: draw.id },
     })),
   )
   verdicts.forEach((verdict, i) => {

@@ -92,5 +92,6 @@ function playView(row: PlayRow, now: Date) {
     won_at: row.created_at.toISOString(),
     expires_at: row.expires_at?.toISOString() ?? null,
     event_id: row.event_id,
+    proof_id: row.proof_id,
   }
 }

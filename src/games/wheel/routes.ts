@@ -264,6 +264,9 @@ const playShape = z.strictObject({
   won_at: z.string(),
   expires_at: z.string().nullable(),
   event_id: z.string(),
+  proof_id: z.string().nullable().meta({
+    description: 'What /verify knows it by; null where nothing was drawn, as with a gift of the house.',
+  }),
 })
 const playExample = {
   play_id: 1,
@@ -277,6 +280,7 @@ const playExample = {
   won_at: at,
   expires_at: at,
   event_id: uuid,
+  proof_id: uuid,
 }
 
 const roundShape = z

@@ -1,6 +1,8 @@
 /** Every statement of the wheel. One exported function per statement; rows come back as they are. */
+
 import { columnsOf } from '../../db/columns.ts'
 import type { Tx } from '../../db/tx.ts'
+import { PROOF_ID } from '../../prizes/store.ts'
 
 export type SpinRequest = { user_id: string; wheel_id: string; request_id: string }
 
@@ -701,6 +703,7 @@ export type PlayRow = {
   expires_at: Date | null
   grace_hours: number
   event_id: string
+  proof_id: string | null
 }
 
 /** A page of a player's plays, newest first. What came out of a bundle was not played. */
@@ -713,7 +716,7 @@ export function loadPlayPage(
 ) {
   return tx.rows<PlayRow>(
     `select p.id, p.uuid, g.game_name, g.game_type, p.is_winner, p.prize_status, p.prize_snapshot, p.created_at, p.unlocked_at,
-            p.expires_at, p.grace_hours, p.event_id
+            p.expires_at, p.grace_hours, p.event_id, ${PROOF_ID} as proof_id
      from gamification_game_plays p join gamification_games g on g.id = p.game_id
      where p.user_id = $1 and (not $2 or p.is_winner) and p.bundle_play_id is null
        and ($3::timestamptz is null or (p.created_at, p.id) < ($3, $4::bigint))

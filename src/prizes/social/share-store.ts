@@ -1,6 +1,6 @@
 /** Statements over cards that anybody may see. */
 import type { Tx } from '../../db/tx.ts'
-import { PLAY, type PlayRow } from '../store.ts'
+import { PLAY, type PlayRow, PROOF_ID } from '../store.ts'
 
 /** The token of the card that stands for a play. */
 export function loadShare(tx: Tx, play_id: number) {
@@ -32,18 +32,13 @@ export function endShare(tx: Tx, play_id: number) {
   )
 }
 
-/** What a card is made of. `is_spun`: its chance event has a transcript. */
-export type SharedRow = PlayRow & {
-  shared_by: string
-  event_id: string
-  won_by: string | null
-  is_spun: boolean
-}
+/** What a card is made of. `proof_id`: the chance event that has a transcript. */
+export type SharedRow = PlayRow & { shared_by: string; won_by: string | null; proof_id: string | null }
 
 /** The play behind a token that stands. */
 export function loadShared(tx: Tx, token: string) {
   return tx.one<SharedRow>(
-    `select ${PLAY}, s.shared_by, p.event_id, p.won_by, g.wheel_game_id is not null as is_spun
+    `select ${PLAY}, s.shared_by, p.won_by, ${PROOF_ID} as proof_id
      from prize_shares s
      join gamification_game_plays p on p.id = s.play_id and p.user_id = s.shared_by
      join gamification_games g on g.id = p.game_id

@@ -72,7 +72,7 @@ export async function readCard(tx: Tx, { token }: { token: string }): Promise<Ca
   const shown: Record<string, any> = (row.unlocked_at !== null && row.prize_snapshot) || {}
   const is_locked = row.unlocked_at === null
   // The transcript names what was drawn, which a locked prize does not tell.
-  const is_proven = row.is_spun && !is_locked
+  const proof_id = is_locked ? null : row.proof_id
   return {
     player: (await playerNames(tx))(row.shared_by),
     is_winner: row.won_by === null,
@@ -86,7 +86,7 @@ export async function readCard(tx: Tx, { token }: { token: string }): Promise<Ca
     prize_color: shown['prize_color'] ?? null,
     prize_image: shown['prize_image'] ?? null,
     rarity: is_locked ? null : (shown['rarity'] ?? 'common'),
-    verify_url: is_proven ? `/api/v1/verify/${row.event_id}` : null,
-    verify_page_url: is_proven ? `/verify?event=${row.event_id}` : null,
+    verify_url: proof_id && `/api/v1/verify/${proof_id}`,
+    verify_page_url: proof_id && `/verify?event=${proof_id}`,
   }
 }
