@@ -511,6 +511,19 @@ where s.spin_status = 'completed'
 group by s.id
 having count(g.id) <> 1;
 
+-- @I32 The plays and wins of an hour that is counted no more are those of its rows.
+-- The last hour that was rolled up and the one before it are counted again next time.
+select tenant_id, game_id, hour, a.plays as told_plays, p.plays, a.wins as told_wins, p.wins
+from (select tenant_id, source_game as game_id, metric_timestamp as hour, max(metric_value) filter (where metric_name = 'plays') as plays,
+             max(metric_value) filter (where metric_name = 'wins') as wins
+      from game_analytics where analytics_type = 'hourly' group by tenant_id, source_game, metric_timestamp) a
+full join (select tenant_id, game_id::text as game_id, date_trunc('hour', created_at, 'UTC') as hour, count(*) as plays,
+                  count(*) filter (where is_winner) as wins
+           from gamification_game_plays where bundle_play_id is null group by 1, 2, 3) p using (tenant_id, game_id, hour)
+join (select tenant_id, max(metric_timestamp) - interval '1 hour' as closed
+      from game_analytics where analytics_type = 'hourly' group by tenant_id) l using (tenant_id)
+where hour < l.closed and (a.plays = p.plays and a.wins = p.wins) is not true;
+
 -- @L32 The history of a prize is one chain of legal moves, each from where the last one ended.
 select tenant_id, play_id, id, before, from_status, to_status
 from (select tenant_id, play_id, id, from_status, to_status,

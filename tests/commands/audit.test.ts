@@ -167,6 +167,13 @@ const PLANTS: Plant[] = [
     sql: `update gamification_game_plays set prize_status = 'expired' where ${one('gamification_game_plays', "prize_status = 'locked'")}`,
   },
   {
+    check: 'I32',
+    says: 'The plays and wins',
+    sql: `insert into game_analytics (tenant_id, analytics_type, metric_name, metric_value, metric_unit, metric_tags, metric_timestamp, source_game, created_at, updated_at)
+          select tenant_id, 'hourly', name, 1, 'count', '{}', date_trunc('hour', created_at, 'UTC') - hours * interval '1 hour', game_id::text, now(), now()
+          from (select * from gamification_game_plays order by created_at limit 1) p, (values ('plays', 5), ('wins', 5), ('plays', 3)) as r(name, hours)`,
+  },
+  {
     check: 'L32',
     says: 'The history of',
     sql: `update prize_history set from_status = 'locked' where ${one('prize_history', "to_status = 'applied'")}`,
@@ -928,7 +935,7 @@ describe('audit: the file of invariants', () => {
 
   it('every invariant that runs in SQL has a block', () => {
     const ids = new Set(readInvariants().blocks.map((block) => block.id))
-    for (const n of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 23])
+    for (const n of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 23, 32])
       assert.ok(ids.has(`I${n}`), `I${n}`)
   })
 })

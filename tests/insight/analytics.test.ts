@@ -1,5 +1,6 @@
 /** Reports over HTTP, beside recounts that are written another way. */
 import assert from 'node:assert/strict'
+import { runAudit } from '../../src/audit/audit.ts'
 import { rollUpHours } from '../../src/insight/analytics.ts'
 import { systemActor } from '../../src/system.ts'
 import { type Shop, startShop, TEN_OFF } from '../prizes/kit.ts'
@@ -206,5 +207,24 @@ describe('/gamification/analytics', () => {
     assert.equal((await ask('funnel', '?from=2030-01-02&to=2030-01-01')).body.code, 'invalid_input')
     const other = await shop.token('operator', { tenant: 'other' })
     assert.deepEqual((await ask('win_rate', '', other)).body.data, [])
+  })
+
+  it('I32 the audit counts the hours again that were rolled up, day after day', async () => {
+    const roll = () => shop.app.run(systemActor(shop.tenant.id), rollUpHours, undefined)
+    for (let day = 0; day < 3; day++) {
+      await shop.win('ida')
+      await roll()
+      shop.clock.advance(DAY_MS)
+    }
+    await shop.win('ida')
+    await roll()
+    const found = async () => (await runAudit(shop.database)).checks.find(({ id }) => id === 'I32')!
+    assert.deepEqual((await found()).examples, [])
+    await shop.database.query(
+      `update game_analytics set metric_value = metric_value + 1
+       where metric_name = 'wins' and metric_timestamp =
+         (select min(metric_timestamp) from game_analytics where metric_name = 'wins' and analytics_type = 'hourly')`,
+    )
+    assert.equal((await found()).status, 'violated')
   })
 })
