@@ -115,6 +115,9 @@ describe('games and plays of the wallet', function () {
         'select ip_address, user_agent, game_data from gamification_game_plays where is_winner order by id',
       )
     await shop.win('wim')
+    const moved = () =>
+      shop.database.query('select id, row_version, updated_at from gamification_game_plays order by id')
+    const as_it_was = await moved()
     const before = await traces()
     assert.ok(before.every((each) => each.ip_address))
     assert.equal(await purge(), 0, 'too young')
@@ -134,6 +137,7 @@ describe('games and plays of the wallet', function () {
       gone.map((each) => each.game_data),
       before.map((each) => each.game_data),
     )
+    assert.deepEqual(await moved(), as_it_was, 'no prize has moved by it')
   })
 
   it('S2-11 S2-51 the audit chain forgets addresses after so many days, goes on, and is whole afterwards', async () => {
