@@ -16,12 +16,15 @@ export function loadPlainTraces(tx: Tx, before: Date, limit: number) {
   )
 }
 
-/** Addresses become fingerprints, and what was said about the browser goes. */
+/**
+ * Addresses become fingerprints, and what was said about the browser goes. The prize has not moved by that: its version and
+ * its time stay, or its owner would be told of it.
+ */
 export async function hashTraces(tx: Tx, traces: readonly TraceRow[]): Promise<void> {
   await tx.rows(
-    `update gamification_game_plays p set ip_address = r.ip_address, user_agent = null, updated_at = $2, row_version = p.row_version + 1
+    `update gamification_game_plays p set ip_address = r.ip_address, user_agent = null
      from json_to_recordset($1::json) as r(id bigint, ip_address text) where p.id = r.id`,
-    [JSON.stringify(traces), tx.now],
+    [JSON.stringify(traces)],
   )
 }
 
@@ -33,10 +36,10 @@ export async function forgetTraces(tx: Tx, before: Date, limit: number): Promise
        where created_at < $1 and (ip_address is not null or user_agent is not null)
        order by created_at limit $2 for no key update skip locked
      ), gone as (
-       update gamification_game_plays p set ip_address = null, user_agent = null, updated_at = $3, row_version = p.row_version + 1
+       update gamification_game_plays p set ip_address = null, user_agent = null
        from due where p.id = due.id returning 1
      ) select count(*)::int as count from gone`,
-    [before, limit, tx.now],
+    [before, limit],
   )
   return row!.count
 }

@@ -94,7 +94,7 @@ describe('conditions over HTTP', function () {
     )
   })
 
-  it('S2-28 C4 hours are those of the tenant: in the gap of daylight saving a window that begins in it begins after it', async () => {
+  it('S2-28 C4 abuse 69: hours are those of the tenant: in the gap of daylight saving a window that begins in it begins after it', async () => {
     await shop.database.query(`update tenants set time_zone = 'Europe/Berlin' where tenant_code = 'acme'`)
     try {
       const play_id = await shop.open('ann', {

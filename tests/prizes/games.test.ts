@@ -115,6 +115,9 @@ describe('games and plays of the wallet', function () {
         'select ip_address, user_agent, game_data from gamification_game_plays where is_winner order by id',
       )
     await shop.win('wim')
+    const moved = () =>
+      shop.database.query('select id, row_version, updated_at from gamification_game_plays order by id')
+    const as_it_was = await moved()
     const before = await traces()
     assert.ok(before.every((each) => each.ip_address))
     assert.equal(await purge(), 0, 'too young')
@@ -134,6 +137,60 @@ describe('games and plays of the wallet', function () {
       gone.map((each) => each.game_data),
       before.map((each) => each.game_data),
     )
+    assert.deepEqual(await moved(), as_it_was, 'no prize has moved by it')
+  })
+
+  it('S2-11 S2-51 the audit chain forgets addresses after so many days, goes on, and is whole afterwards', async () => {
+    const { id: tenantId } = shop.tenant
+    const purge = () => shop.app.run(systemActor(tenantId), purgeAuditTraces, { audit_days: 365 })
+    const traced = async () => {
+      const [row] = await shop.database.query<{ count: number }>(
+        `select count(*)::int from audit_logs where tenant_id = $1 and (ip_address is not null or user_agent is not null)`,
+        [tenantId],
+      )
+      return row!.count
+    }
+    const told = async () => {
+      const [row] = await shop.database.query<{ sum: number }>(
+        `select coalesce(sum((new_values->>'audit_rows')::int), 0)::int as sum from audit_logs
+         where tenant_id = $1 and action = 'traces.purged'`,
+        [tenantId],
+      )
+      return row!.sum
+    }
+    // What other tests left.
+    shop.clock.advance(366 * DAY_MS)
+    while (await purge());
+    assert.equal(await traced(), 0)
+    const told_before = await told()
+    const play_id = await shop.open('yve')
+    assert.equal((await shop.apply(play_id, { ...ORDER, order_id: 'yve-1' })).status, 200)
+    const before = await traced()
+    assert.ok(before > 0)
+    assert.equal(await purge(), false)
+    assert.equal(await traced(), before, 'too young')
+    shop.clock.advance(365 * DAY_MS)
+    assert.equal(await purge(), false)
+    assert.equal(await traced(), before, 'the very instant is kept')
+
+    await shop.open('yve')
+    const young = (await traced()) - before
+    shop.clock.advance(1)
+    await Promise.all([purge(), purge(), purge()])
+    while (await purge());
+    assert.equal(await traced(), young, 'what is younger keeps its own')
+    assert.equal((await checkChain(shop.app, tenantId)).broken, null)
+    assert.equal((await told()) - told_before, before, 'each row is forgotten once')
+    for (const change of [`new_values = '{}'`, `ip_address = '192.0.2.9'`, `row_version = 2`])
+      await assert.rejects(
+        shop.app.run(
+          systemActor(tenantId),
+          (tx) => tx.rows(`update audit_logs set ${change} where seq = 1`),
+          undefined,
+        ),
+        /permission denied|append-only/,
+        change,
+      )
   })
 
   it('S2-11 S2-51 the audit chain forgets addresses after so many days, goes on, and is whole afterwards', async () => {

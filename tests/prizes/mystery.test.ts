@@ -84,6 +84,34 @@ describe('mystery prizes', function () {
     assert.equal(verifyText(JSON.stringify(forged), {}).code, 'OUTCOME_MISMATCH')
   })
 
+  it('P-28 S2-27 a mystery that was used comes back as what was drawn: its effect is reversed, nothing is drawn again', async () => {
+    const points = await prize({ type: 'loyalty_points', value: '50', name: 'Fifty points' })
+    const play_id = await shop.open('nan', mystery([{ prize_id: points.id, weight: 1 }]))
+    const drawn = await resultOf(play_id)
+    const balance = async () => {
+      const token = await shop.player('nan')
+      return (await shop.ask('GET', '/api/v1/me/balances', { token })).body.data[0].balance_minor
+    }
+    const order = { order_id: 'nan-1', reason: 'The customer cancelled.' }
+    assert.equal((await shop.apply(play_id, { order_id: 'nan-1' })).status, 200)
+    assert.equal(await balance(), 50)
+    const back = await Promise.all([1, 2, 3].map(() => shop.serve(`rollback/${play_id}`, order)))
+    assert.deepEqual(
+      back.map(({ status, body }) => [status, body.data.prize_status, body.data.undone.amount]),
+      Array(3).fill([200, 'unlocked', '50']),
+    )
+    assert.equal(await balance(), 0)
+    const [item] = (await shop.list('nan')).body.data
+    assert.deepEqual(
+      [item.prize_type, item.prize_name, item.can_apply],
+      ['loyalty_points', 'Fifty points', true],
+    )
+    assert.equal((await shop.unlock('nan', play_id)).body.data.mystery.event_id, drawn!['id'])
+    assert.deepEqual(await resultOf(play_id), drawn)
+    assert.equal((await shop.apply(play_id, { order_id: 'nan-2' })).status, 200)
+    assert.equal(await balance(), 50)
+  })
+
   it('S2-27 P-41 the client seed and entropy of the player are in the draw, which is then nobody’s alone', async () => {
     const a = await ten()
     const play_id = await shop.win('nils', mystery([{ prize_id: a.id, weight: 1 }]))

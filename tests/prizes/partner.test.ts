@@ -55,6 +55,23 @@ describe('partner prizes', function () {
     assert.deepEqual(counts, { prize_id, total: 2, given: 1, left: 1, low_at: 10, is_low: true })
   })
 
+  it('P-28 S2-67 a voucher that was used comes back open with the code it had, which nobody else gets', async () => {
+    const { definition, prize_id } = await voucher(['GOLF-1', 'GOLF-2'])
+    const play_id = await shop.win('gil', definition)
+    await shop.unlock('gil', play_id)
+    const { code } = (await codeOf('gil', play_id)).body
+    assert.equal((await shop.apply(play_id, { order_id: 'gil-1' })).status, 200)
+    const back = await shop.serve(`rollback/${play_id}`, { order_id: 'gil-1', reason: 'Cancelled.' })
+    assert.deepEqual([back.status, back.body.data.prize_status], [200, 'unlocked'], back.text)
+    assert.equal((await codeOf('gil', play_id)).body.code, code)
+    const next = await shop.win('hal', definition)
+    await shop.unlock('hal', next)
+    assert.deepEqual([code, (await codeOf('hal', next)).body.code].sort(), ['GOLF-1', 'GOLF-2'])
+    const { body } = await shop.ask('GET', `/api/v1/prizes/${prize_id}/codes`, { token: shop.operator })
+    assert.deepEqual([body.given, body.left], [2, 0])
+    assert.equal((await shop.apply(play_id, { order_id: 'gil-2' })).status, 200)
+  })
+
   it('S2-67 codes are sealed at rest, and known again without being found out', async () => {
     const { prize_id } = await voucher(['BRAVO-SECRET-1', ' BRAVO-SECRET-2 ', 'BRAVO-SECRET-2'])
     const again = await upload(prize_id, ['BRAVO-SECRET-1', 'BRAVO-SECRET-3'])
