@@ -74,7 +74,7 @@ function planned(
 }
 
 const play = (api: Api, plans: readonly DrawBotPlan[], show: Show) =>
-  runCourse<DrawEvidence>(api, 'draw-bots.ts', plans, show)
+  runCourse<DrawEvidence>(api, 'draw-bots.ts', plans, show, plans[0]!.starts_at_ms)
 
 function figuresOf({ evidence }: Course<DrawEvidence>, { winners }: DrawTruth): RevealFigures {
   const due = new Map(winners.map(({ place, reveal_at }) => [place, reveal_at.getTime()]))

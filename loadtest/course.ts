@@ -53,15 +53,19 @@ type Thread = {
 
 const EVERY_MS = 1_000
 
+/** What is measured begins a moment before a game does. */
+const LEAD_MS = 500
+
 /**
  * Joins all bots, plays for the planned time, settles. `file` is the module of the threads; `show` gets each second as it
- * ends.
+ * ends. A game that begins at a time is waited for.
  */
 export async function runCourse<Evidence>(
   api: Api,
   file: string,
   plans: readonly CrowdPlan[],
   show: (second: Second | null, joined: number) => void,
+  starts_at_ms = 0,
 ): Promise<Course<Evidence>> {
   const started = performance.now()
   const threads = plans.map((plan) => startThread(file, plan))
@@ -69,6 +73,7 @@ export async function runCourse<Evidence>(
     const joining = setInterval(() => show(null, countOf(threads)), EVERY_MS)
     await Promise.all(threads.map(({ joined }) => joined)).finally(() => clearInterval(joining))
     const join_ms = performance.now() - started
+    await sleep(Math.max(0, starts_at_ms - LEAD_MS - Date.now()))
     for (const { worker } of threads) worker.postMessage('start')
     const seconds: Second[] = []
     let is_over = false

@@ -326,6 +326,23 @@ describe('guess games', function () {
       await stage.assertClean()
     })
 
+    it('S0-03 whoever entered forty times wins one place, and the list is read until somebody else is found', async () => {
+      const id = await stage.aGame({
+        mode: 'draw',
+        guess_policy: 'n_per_user',
+        guesses_per_user: 40,
+        number_of_winners: 2,
+      })
+      for (let i = 0; i < 40; i++) await stage.enter(id, 'alice', null)
+      await stage.enter(id, 'bob', null)
+      await stage.toTheEnd()
+      const view = await stage.read(id)
+      assert.equal(new Set(view.draw!.winners.map(({ player }) => player)).size, 2)
+      assert.equal(view.not_awarded, 0)
+      assert.equal((await verified(id)).status, 'verified')
+      await stage.assertClean()
+    })
+
     it('S0-18 S0-30 numbers, winners and history are written with the result and shown only when their time has come', async () => {
       const id = await stage.aGame({ number_of_winners: 2 })
       for (const i of [0, 1, 2]) await stage.enter(id, `user-${i}`, 100 * (i + 1))
