@@ -264,6 +264,10 @@ describe('accountability', function () {
         assert.deepEqual([company!.party_id, company!.failed_count], [company_id, 2])
         assert.equal(company!.block!.failure_count, 2)
       }
+      const read = (name: string) => stage.app.run(stage.actor(''), readPublicRecord, { name })
+      const [game] = await stage.rows('select id from games where company_id = $1', [company_id])
+      const { creator_name } = await stage.guess.read(stage.actor('somebody'), game.id)
+      assert.deepEqual([creator_name, (await read(creator_name)).is_blocked], [company_id, true])
     })
   })
 
@@ -358,7 +362,7 @@ describe('accountability', function () {
   describe('the record', () => {
     it('S0-19 is public under the name that games show, before anything ended and after', async () => {
       const game_id = await stage.aGame({ mode: 'draw', closes_at: '2030-01-01T00:00:00Z' })
-      const { creator: name } = await stage.guess.read(stage.actor('somebody'), game_id)
+      const { creator_name: name } = await stage.guess.read(stage.actor('somebody'), game_id)
       const read = () => stage.app.run(stage.actor(''), readPublicRecord, { name })
       assert.deepEqual(await read(), {
         creator: name,
