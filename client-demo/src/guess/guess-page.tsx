@@ -1,6 +1,7 @@
 /** The page of one guess game, and of the list of games when none is named. */
 import { useState } from 'preact/hooks'
 import {
+  type GameView,
   guessAddress,
   readActiveGames,
   readLeaders,
@@ -145,6 +146,8 @@ function Fairness({ state, tenant, game_id }: { state: GuessState; tenant: strin
   )
 }
 
+const statusOf = ({ status, paused_until }: GameView): string => (paused_until === null ? status : 'paused')
+
 /** Games that can be played now, when the address names none. */
 export function GuessList({ tenant }: { tenant: string }) {
   const { value, refusal, reload } = useLoaded(() => readActiveGames(tenant), [tenant])
@@ -167,8 +170,8 @@ export function GuessList({ tenant }: { tenant: string }) {
                 <h2>{game.title}</h2>
                 {game.reward.text && <p>{game.reward.text}</p>}
                 <p class="meta">
-                  <span class={`pill pill-${game.status === 'open' ? 'live' : 'quiet'}`}>
-                    {sayOr(`lobby.status.${game.status}`, game.status)}
+                  <span class={`pill pill-${statusOf(game) === 'open' ? 'live' : 'quiet'}`}>
+                    {sayOr(`lobby.status.${statusOf(game)}`, game.status)}
                   </span>
                   <span>{count('guess.entries', game.entry_count)}</span>
                   <Countdown to_ms={Date.parse(game.closes_at)} />
