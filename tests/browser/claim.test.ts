@@ -124,7 +124,7 @@ describe('the claim page and the desk', function () {
     const claimed = await aClaim(scene.on.server)
     const { page } = await atClaim(claimed)
     const code = await codeOf(page)
-    const stranger = await atDesk(aCreator(scene.on.server))
+    const stranger = await atDesk(await aCreator(scene.on.server))
     await tab(stranger.page, 'Scan').click()
     await scan(stranger.page, code)
     await stranger.page.getByRole('alert').filter({ hasText: 'Only the winner and the creator' }).waitFor()
@@ -291,7 +291,7 @@ describe('the claim page and the desk', function () {
 
   it('S0-14 who gives a place up is asked once more; the next in line is offered it at once', async () => {
     const { server } = scene.on
-    const creator = aCreator(server)
+    const creator = await aCreator(server)
     const players = await Promise.all([aGuest(server), aGuest(server)])
     const game_id = await aGame(server, creator, { number_of_alternates: 1 })
     for (const player of players) await enter(server, player, game_id)
@@ -357,7 +357,7 @@ describe('the claim page and the desk', function () {
     const [{ page }, desk, staff] = await Promise.all([
       atClaim(claimed),
       atDesk(claimed.creator),
-      atDesk(server.token(`otto-${process.pid}`, 'operator')),
+      atDesk(await server.token(`otto-${process.pid}`, 'operator')),
     ])
     await open(desk.page)
     await page.getByLabel('What is wrong?').fill('Nothing came to me.')
@@ -406,7 +406,7 @@ describe('the claim page and the desk', function () {
     const { server } = scene.on
     const claimed = await aClaim(server, { claim_window_hours: 1 })
     const { winner, claim_id, creator } = claimed
-    const operator = server.token(`olga-${process.pid}`, 'operator')
+    const operator = await server.token(`olga-${process.pid}`, 'operator')
     const restore = await oneFailureIsTooMuch(operator)
     scene.afterwards(restore)
     await travel(server, 'PT61M')
@@ -457,7 +457,7 @@ describe('the claim page and the desk', function () {
     await send(server.url, claimed.winner.token, `/claims/${claimed.claim_id}/complaints`, {
       message: 'Nothing.',
     })
-    const { page } = await atDesk(server.token(`alma-${process.pid}`, 'auditor'))
+    const { page } = await atDesk(await server.token(`alma-${process.pid}`, 'auditor'))
     assert.deepEqual(await page.getByRole('tab').allInnerTexts(), ['Complaints', 'Blocks'])
     await page
       .locator('.claim-row', { hasText: (await playerOf(claimed)).winner })
@@ -475,7 +475,7 @@ describe('the claim page and the desk', function () {
       message: 'Nothing.',
     })
     const [one, other] = await Promise.all(
-      ['uma', 'udo'].map((name) => atDesk(server.token(`${name}-${process.pid}`, 'operator'))),
+      ['uma', 'udo'].map(async (name) => atDesk(await server.token(`${name}-${process.pid}`, 'operator'))),
     )
     const { winner } = await playerOf(claimed)
     for (const { page } of [one!, other!]) {
@@ -499,7 +499,7 @@ describe('the claim page and the desk', function () {
       await page.getByRole('button', { name: 'Sit down' }).click()
       await page.getByRole('alert').filter({ hasText: says }).waitFor()
     }
-    const creator = aCreator(server)
+    const creator = await aCreator(server)
     await trying('hello', 'This is no bearer token.')
     await trying((await aGuest(server)).token, 'of no creator, operator or auditor')
     await trying(`${creator.slice(0, -6)}AAAAAA`, 'The server does not take this token.')
@@ -517,7 +517,7 @@ describe('the claim page and the desk', function () {
   it('S0-08 the desk closes when its token is over, and says so', async () => {
     const { page } = await scene.visitor()
     await page.clock.install()
-    const token = aCreator(scene.on.server)
+    const token = await aCreator(scene.on.server)
     await page.goto('/desk')
     await page.getByLabel('Your bearer token').fill(token)
     await page.keyboard.press('Enter')
@@ -532,7 +532,7 @@ describe('the claim page and the desk', function () {
 
   it('S0-08 the desk pages through its rewards and filters them by state', async () => {
     const { server } = scene.on
-    const creator = aCreator(server)
+    const creator = await aCreator(server)
     const players = await Promise.all(Array.from({ length: 21 }, () => aGuest(server)))
     const game_id = await aGame(server, creator, { number_of_winners: 21 })
     for (const player of players) await enter(server, player, game_id)
@@ -618,7 +618,7 @@ describe('the claim page and the desk', function () {
       await page.getByLabel('Your bearer token').waitFor()
       await fits(page, 'the door of the desk')
 
-      const both = server.token(`both-${process.pid}`, 'creator,operator')
+      const both = await server.token(`both-${process.pid}`, 'creator', 'operator')
       const desk = await atDesk(both, { viewport })
       for (const name of ['Rewards', 'Scan', 'My record', 'Blocks', 'Complaints']) {
         await tab(desk.page, name).click()

@@ -6,7 +6,7 @@ import { aGuest, type Player, send, type TestServer } from './server.ts'
 let count = 0
 
 /** A new creator's token. */
-export const aCreator = (server: TestServer): string =>
+export const aCreator = (server: TestServer): Promise<string> =>
   server.token(`carla-${process.pid}-${++count}`, 'creator')
 
 /** Asks the API for something. Throws what is not 2xx. */
@@ -69,8 +69,9 @@ export type WonClaim = { creator: string; winner: Player; game_id: string; claim
 /** A place that a new guest has won in a game of a new creator and not claimed yet. */
 export async function aWonClaim(
   server: TestServer,
-  { creator = aCreator(server), ...wish }: { creator?: string } & Record<string, unknown> = {},
+  { creator: given, ...wish }: { creator?: string } & Record<string, unknown> = {},
 ): Promise<WonClaim> {
+  const creator = given ?? (await aCreator(server))
   const winner = await aGuest(server)
   const game_id = await aGame(server, creator, { claim_window_hours: 48, ...wish })
   await enter(server, winner, game_id)

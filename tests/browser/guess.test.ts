@@ -43,7 +43,7 @@ describe('the guess page', function () {
 
   it('S0-07 a guess is on the own screen, and neither on another one nor on its line before it is drawn', async () => {
     const { server } = scene.on
-    const creator = aCreator(server)
+    const creator = await aCreator(server)
     const id = await aGame(server, creator, { ...NUMBERS, guess_max: 1_000_000, title: 'Sealed' })
     const [ann, bob] = await Promise.all([scene.visitor(), scene.visitor()])
     const told: Buffer[] = []
@@ -82,7 +82,7 @@ describe('the guess page', function () {
 
   it('S0-18 two players and the big screen show every winner at the same moment, and lead to the proof', async () => {
     const { server } = scene.on
-    const creator = aCreator(server)
+    const creator = await aCreator(server)
     const id = await aGame(server, creator, { ...NUMBERS, title: 'In step', number_of_winners: 3 })
     const [ann, bob, screen] = await Promise.all([
       scene.visitor(),
@@ -133,7 +133,7 @@ describe('the guess page', function () {
 
   it('S0-03 three places and two entrants: two winners, and the third place is shown as not awarded', async () => {
     const { server } = scene.on
-    const creator = aCreator(server)
+    const creator = await aCreator(server)
     const id = await aGame(server, creator, { title: 'Too few', number_of_winners: 3 })
     for (let n = 0; n < 2; n++) await enter(server, await aGuest(server), id)
     const { page } = await scene.visitor()
@@ -145,7 +145,7 @@ describe('the guess page', function () {
 
   it('S0-21 picture, words and link of a reward are shown; each may be missing or broken', async () => {
     const { server } = scene.on
-    const creator = aCreator(server)
+    const creator = await aCreator(server)
     const [whole, bare, broken] = await Promise.all([
       aGame(server, creator, {
         image_url: 'https://prizes.example/pumpkin.png',
@@ -190,7 +190,7 @@ describe('the guess page', function () {
 
   it('S0-22 the winner has the doors to claim and message; who did not win has none, and the API says 403', async () => {
     const { server } = scene.on
-    const creator = aCreator(server)
+    const creator = await aCreator(server)
     const id = await aGame(server, creator, { title: 'One wins' })
     const players = await Promise.all([aGuest(server), aGuest(server)])
     for (const player of players) await enter(server, player, id)
@@ -227,7 +227,10 @@ describe('the guess page', function () {
 
   it('K-10 a guess by keyboard alone, with what is wrong said beside it', async () => {
     const { server } = scene.on
-    const id = await aGame(server, aCreator(server), { ...NUMBERS, guess_policy: 'replace_until_close' })
+    const id = await aGame(server, await aCreator(server), {
+      ...NUMBERS,
+      guess_policy: 'replace_until_close',
+    })
     const { page } = await scene.visitor({ reducedMotion: 'reduce' })
     await open(page, id)
     await tabTo(page, guessOf(page))
@@ -249,7 +252,7 @@ describe('the guess page', function () {
   for (const viewport of [{ ...PHONE, width: 390 }, PHONE, DESK]) {
     it(`K-10 a game before and after its end fits ${viewport.width} px, large enough for thumbs`, async () => {
       const { server } = scene.on
-      const creator = aCreator(server)
+      const creator = await aCreator(server)
       const id = await aGame(server, creator, {
         ...NUMBERS,
         title: 'What does the heaviest pumpkin of the whole valley weigh this year, in kilograms?',

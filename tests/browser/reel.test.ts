@@ -15,8 +15,8 @@ describe('the reel page', function () {
   const scene = aScene()
 
   const NUMBERS = { title: 'How heavy is it?', mode: 'guess', rule: 'nearest', guess_min: 1, guess_max: 100 }
-  const aReelGame = (reel_id: string, wish: Record<string, unknown> = {}) =>
-    aGame(scene.on.server, aCreator(scene.on.server), { ...NUMBERS, reel_id, ...wish })
+  const aReelGame = async (reel_id: string, wish: Record<string, unknown> = {}) =>
+    aGame(scene.on.server, await aCreator(scene.on.server), { ...NUMBERS, reel_id, ...wish })
   const endReel = (reel_id: string) => scene.on.server.operate(`/reels/${reel_id}/ended`)
 
   /** Opens the reel and waits until the room knows that it is watched. */
@@ -99,7 +99,7 @@ describe('the reel page', function () {
   it('S0-18 winners appear in the popup too, with the proof', async () => {
     const { server } = scene.on
     const reel_id = aReel()
-    const creator = aCreator(server)
+    const creator = await aCreator(server)
     const id = await aGame(server, creator, { ...NUMBERS, reel_id })
     const { page } = await scene.visitor()
     await watch(page, reel_id)

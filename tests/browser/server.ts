@@ -8,12 +8,17 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after } from 'mocha'
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
+import { readConfig } from '../../src/config.ts'
+import type { Role } from '../../src/db/tx.ts'
+import { makeTokens } from '../../src/http/tokens.ts'
+import { loadTokenKey } from '../../src/keyfiles.ts'
 import { launch } from './chromium.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** A first start makes a whole database cluster on a busy machine. */
 export const START_MS_MAX = 90_000
 const STOP_MS_MAX = 20_000
+const TOKEN_TTL_S = 3_600
 
 export const PHONE = { width: 360, height: 740 }
 export const DESK = { width: 1280, height: 800 }
@@ -23,7 +28,7 @@ export type TestServer = {
   /** Asks the HTTP API as an operator of the demo tenant. Throws what is not 2xx. */
   operate<T>(path: string, body?: unknown): Promise<T>
   /** A bearer token of the demo tenant, good for an hour. */
-  token(sub: string, roles: string): string
+  token(sub: string, ...roles: Role[]): Promise<string>
 }
 
 type Started = { server: TestServer; browser: Browser; stop(): Promise<void> }
@@ -61,12 +66,13 @@ async function start(): Promise<Started | string> {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const url = await readyUrl(child)
-  const token = makeToken(env, 'browser-tests', 'operator,service')
+  const sign = signer(env)
+  const token = await sign('browser-tests', 'operator', 'service')
   return {
     server: {
       url,
       operate: (path, body) => operate(url, token, path, body),
-      token: (sub, roles) => makeToken(env, sub, roles),
+      token: sign,
     },
     browser,
     async stop() {
@@ -131,11 +137,11 @@ function jsonOf(line: string): { event?: string; url?: string } {
   }
 }
 
-function makeToken(env: NodeJS.ProcessEnv, sub: string, roles: string): string {
-  const args = ['src/commands/token.ts', '--tenant', 'demo', '--sub', sub, '--role', roles]
-  const { stdout, stderr, status } = spawnSync(process.execPath, args, { cwd: ROOT, env, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`no token: ${stderr}`)
-  return stdout.trim()
+/** Signs tokens with the server's own key, as `npm run token` does. */
+function signer(env: NodeJS.ProcessEnv): TestServer['token'] {
+  const tokens = makeTokens(loadTokenKey(readConfig(env, { needs: ['TOKEN_KEY'] })))
+  return async (sub, ...roles) =>
+    (await tokens.sign({ sub, tenant: 'demo', roles, ttl_s: TOKEN_TTL_S })).token
 }
 
 async function operate<T>(url: string, token: string, path: string, body: unknown = {}): Promise<T> {

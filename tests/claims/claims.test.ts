@@ -227,6 +227,13 @@ describe('claims', function () {
       assert.equal((await refusalOf(picture('wanda'))).code, 'qr_used')
     })
 
+    it('S0-08 the picture says its text, for a creator without a camera', async () => {
+      const { claim_id } = await stage.aClaim()
+      const picture = await stage.app.run(stage.actor('wanda'), readCodePicture, { claim_id })
+      const text = /<desc>([^<]+)<\/desc>/.exec(picture)![1]!
+      assert.equal((await stage.scan(text)).status, 'completed')
+    })
+
     it('S0-08 a prize that ran out leaves the claim completed, and the audit log says what was not given', async () => {
       const prize_id = await stage.aPrize({ type: 'product', stock: 1 })
       const game_id = await stage.aWonGame({ prize_id, players: ['a', 'b'], number_of_winners: 2 })
