@@ -1,4 +1,5 @@
 /** What is committed of a game that closed: rows, read as the auditor, and what its public pages prove. */
+import { Failure } from '../src/commands/command.ts'
 import type { Database } from '../src/db/pool.ts'
 import { verifyText } from '../src/fairness/verify.ts'
 import { NODE_HASH } from '../src/node-hash.ts'
@@ -35,6 +36,11 @@ async function drawFacts(rows: Rows, draw_id: string): Promise<DrawFacts> {
     'select id as draw_id, status, entry_count, entries_root, closes_at from draws where id = $1',
     [draw_id],
   )
+  // Nobody has entered when joining took longer than it may; and what was not drawn cannot be compared.
+  if (draw!.status !== 'settled')
+    throw new Failure(
+      `The draw ended as ${draw!.status}. When joining takes too long here, --delay gives it more time.`,
+    )
   return draw!
 }
 
@@ -150,6 +156,7 @@ export async function guessTruth(
   keys: Record<string, string>,
 ): Promise<GuessTruth> {
   const { winners, ...read } = await reading(database, async (rows) => {
+    const facts = await drawFacts(rows, draw_id)
     const [number] = await rows<{ target: number }>(
       'select winning_number as target from winning_numbers where game_id = $1',
       [game_id],
@@ -159,7 +166,7 @@ export async function guessTruth(
       [draw_id],
     )
     return {
-      ...(await drawFacts(rows, draw_id)),
+      ...facts,
       target: number!.target,
       guesses: await rows<GuessTruth['guesses'][number]>(
         `select id, user_id, request_id, guess, created_at, answer from game_submissions
