@@ -13,9 +13,9 @@ describe('the page of a draw', function () {
   let ann: Player
   let bought: Bought
   const scene = aScene(async ({ server }) => {
-    raffle = await aRaffle(server, { sale_s: 5, draws: [{ winners: 2, alternates: 1 }] })
     const bob = await aBuyer(server)
     ann = await aBuyer(server)
+    raffle = await aRaffle(server, { sale_s: 12, draws: [{ winners: 2, alternates: 1 }] })
     await buy(server, bob, raffle.id, [1, 2, 3])
     bought = await buy(server, ann, raffle.id, [21, 22, 23])
     await buy(
@@ -90,14 +90,21 @@ describe('the page of a draw', function () {
     const draw = (await answer.json()) as {
       commit_hash: string
       entries_root: string
-      winners: { ticket_number: string; player: string }[]
+      winners: { place: number; ticket_number: string; player: string; entry_index: number }[]
     }
     const certificate = region(page, 'How it was decided')
     for (const hash of [draw.commit_hash, draw.entries_root]) await certificate.getByTitle(hash).waitFor()
-    for (const { player, ticket_number } of draw.winners) {
-      const row = certificate.getByRole('row').filter({ hasText: player })
-      await row.getByRole('cell', { name: ticket_number, exact: true }).waitFor()
-    }
+    const rows = await certificate.locator('.winners tbody tr').all()
+    const told = await Promise.all(rows.map((row) => row.locator('th, td').allInnerTexts()))
+    assert.deepEqual(
+      told.map(([place, player, ...rest]) => [place, player!.split(/\s/)[0], ...rest]),
+      draw.winners.map((each) => [
+        String(each.place),
+        each.player,
+        each.ticket_number,
+        String(each.entry_index),
+      ]),
+    )
     const list = region(page, 'The sealed list')
     await list.getByText('1 to 25 of 26').waitFor()
     await list.getByText('ticket 21', { exact: true }).waitFor()
