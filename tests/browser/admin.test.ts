@@ -63,7 +63,7 @@ describe("the operator's desk", function () {
     await made.page.goto('/admin')
     await made.page
       .getByLabel('Token of an operator or auditor')
-      .fill(scene.on.server.token('browser-tests', 'operator,service'))
+      .fill(await scene.on.server.token('browser-tests', 'operator', 'service'))
     await made.page.getByRole('button', { name: 'Sign in' }).click()
     await rows(made.page).first().waitFor()
     return made
@@ -86,7 +86,7 @@ describe("the operator's desk", function () {
     await field.fill((await aGuest(scene.on.server)).token)
     await enter.click()
     await page.getByRole('alert').getByText('neither the role operator nor auditor').waitFor()
-    await field.fill(scene.on.server.token('browser-tests', 'operator,service'))
+    await field.fill(await scene.on.server.token('browser-tests', 'operator', 'service'))
     await enter.click()
     await rows(page).first().waitFor()
     await page.reload()
@@ -170,7 +170,7 @@ describe("the operator's desk", function () {
     const { page } = await scene.visitor({ viewport: DESK })
     await page.goto('/admin')
     await tabTo(page, page.getByLabel('Token of an operator or auditor'))
-    await page.keyboard.insertText(scene.on.server.token('browser-tests', 'operator,service'))
+    await page.keyboard.insertText(await scene.on.server.token('browser-tests', 'operator', 'service'))
     await page.keyboard.press('Tab')
     await page.keyboard.press('Enter')
     await rows(page).first().waitFor()

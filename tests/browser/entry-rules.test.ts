@@ -59,7 +59,7 @@ describe('a guess game with rules and pauses', function () {
     const told = await fetch(`${scene.on.server.url}/api/v1/customers/${guest.user_id}/facts`, {
       method: 'PUT',
       headers: {
-        authorization: `Bearer ${scene.on.server.operator_token}`,
+        authorization: `Bearer ${await scene.on.server.token('browser-tests', 'operator', 'service')}`,
         'content-type': 'application/json',
       },
       body: JSON.stringify({ order_count: 0, source_version: 1, segments: ['vip'] }),
