@@ -37,7 +37,7 @@ const STORED_AT_ONCE = 4_096
 const KEY = new Uint8Array(32).fill(7)
 const HASH_BYTES = 32
 
-/** Runs the measurement, one to two minutes, and returns its table. */
+/** Runs the measurement, about three minutes, and returns its table. */
 export async function run({
   quick = false,
   entries = ENTRIES,
