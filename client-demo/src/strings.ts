@@ -812,6 +812,7 @@ const en = {
   'desk.token_over': 'Your token is over. Get a new one, and you are back.',
   'desk.as': '{name} ({roles})',
   'desk.leave': 'Leave the desk',
+  'desk.to_lists': 'Lists of games',
   'desk.tabs': 'What there is to do',
   'desk.tab.claims': 'Rewards',
   'desk.tab.scan': 'Scan',
@@ -891,6 +892,7 @@ const en = {
   'queue.effect': '{name} now has {n} on record as not handed over.',
   'queue.effect_free': 'New games are still possible.',
   'queue.effect_blocked': 'No new games before',
+  'admin.to_desk': 'Complaints, blocks and rewards to hand over are at the other desk.',
   'admin.title': 'Operator’s desk',
   'admin.lead':
     'Guess games and giveaways as lists and as files. What is sealed for players is sealed here too.',

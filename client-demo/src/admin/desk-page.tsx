@@ -1,28 +1,19 @@
 /** The operator's desk: five lists of guess games with filters, pages and files. */
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { type Bearer, forgetBearer, keepBearer, keptBearer, readBearer } from '../shared/bearer.ts'
 import { drawAddress, verifyDrawAddress } from '../shared/guess-api.ts'
 import { useLoaded } from '../shared/loading.ts'
 import { asRefusal, whyText } from '../shared/refusal.ts'
 import { Announcer, Header, Tabs } from '../shared/ui.tsx'
 import { LANGUAGE, numberText, say, sayOr } from '../strings.ts'
-import {
-  keepSeat,
-  keptSeat,
-  leaveSeat,
-  PAGE_SIZE,
-  type Query,
-  readFile,
-  readPage,
-  type Seat,
-  seatOf,
-} from './desk.ts'
+import { PAGE_SIZE, type Query, readFile, readPage } from './desk.ts'
 import { type Filter, LISTS, type List, type ListName, type Row } from './lists.ts'
 
 export function DeskPage() {
-  const [seat, setSeat] = useState<Seat | undefined>(keptSeat)
+  const [seat, setSeat] = useState<Bearer | undefined>(keptBearer)
   const [why, setWhy] = useState<string | null>(null)
   const leave = (reason: string | null) => {
-    leaveSeat()
+    forgetBearer()
     setWhy(reason)
     setSeat(undefined)
   }
@@ -35,16 +26,19 @@ export function DeskPage() {
           </button>
         )}
       </Header>
-      <main id="main" class="desk">
+      <main id="main" class="admin">
         <header class="desk-head">
           <h1>{say('admin.title')}</h1>
           <p class="lead">{say('admin.lead')}</p>
+          <p class="fine">
+            <a href="/desk">{say('admin.to_desk')}</a>
+          </p>
         </header>
         {seat === undefined ? (
           <SignIn
             why={why}
             onSeat={(given) => {
-              keepSeat(given)
+              keepBearer(given)
               setWhy(null)
               setSeat(given)
             }}
@@ -57,12 +51,12 @@ export function DeskPage() {
   )
 }
 
-function SignIn({ why, onSeat }: { why: string | null; onSeat: (seat: Seat) => void }) {
+function SignIn({ why, onSeat }: { why: string | null; onSeat: (seat: Bearer) => void }) {
   const [text, setText] = useState('')
   const [is_bad, setBad] = useState(false)
   const submit = (event: Event) => {
     event.preventDefault()
-    const seat = seatOf(text)
+    const seat = readBearer(text)
     setBad(seat === undefined)
     if (seat !== undefined) onSeat(seat)
   }
@@ -97,7 +91,7 @@ function SignIn({ why, onSeat }: { why: string | null; onSeat: (seat: Seat) => v
   )
 }
 
-type DeskParts = { seat: Seat; onLeave: (why: string | null) => void }
+type DeskParts = { seat: Bearer; onLeave: (why: string | null) => void }
 
 function Desk({ seat, onLeave }: DeskParts) {
   const [chosen, setChosen] = useState<ListName>('games')
@@ -122,7 +116,7 @@ function Desk({ seat, onLeave }: DeskParts) {
       />
     ),
   }))
-  const until = new Intl.DateTimeFormat(LANGUAGE, { timeStyle: 'short' }).format(seat.expires_ms)
+  const until = new Intl.DateTimeFormat(LANGUAGE, { timeStyle: 'short' }).format(seat.expires_at_ms)
   return (
     <section class="card desk-card">
       <p class="fine">

@@ -3,37 +3,6 @@ import { API, ask, type Page } from '../shared/api.ts'
 import { asRefusal, refusalOf, ServerRefusal } from '../shared/refusal.ts'
 import type { ListName, Row } from './lists.ts'
 
-const KEY = 'livedraw.desk'
-
-/** Who signed in, as the token says; the server decides what that is worth. */
-export type Seat = { token: string; user_id: string; tenant: string; roles: string[]; expires_ms: number }
-
-/** Reads a pasted token. Undefined for what is none. */
-export function seatOf(pasted: string): Seat | undefined {
-  const token = pasted.trim().replace(/^Bearer\s+/i, '')
-  try {
-    const part = token.split('.')[1]!.replaceAll('-', '+').replaceAll('_', '/')
-    const bytes = Uint8Array.from(atob(part), (letter) => letter.charCodeAt(0))
-    const claims = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>
-    const { sub, tenant, roles, exp } = claims
-    if (typeof sub !== 'string' || typeof exp !== 'number') return undefined
-    return {
-      token,
-      user_id: sub,
-      tenant: String(tenant ?? ''),
-      roles: Array.isArray(roles) ? roles.map(String) : [],
-      expires_ms: exp * 1000,
-    }
-  } catch {
-    return undefined
-  }
-}
-
-/** Kept for this tab only: a desk is left when its tab is closed. */
-export const keptSeat = (): Seat | undefined => seatOf(sessionStorage.getItem(KEY) ?? '')
-export const keepSeat = ({ token }: Seat): void => sessionStorage.setItem(KEY, token)
-export const leaveSeat = (): void => sessionStorage.removeItem(KEY)
-
 export const PAGE_SIZE = 25
 
 export type Query = Record<string, string>

@@ -1,6 +1,6 @@
 /** The desk: whoever hands rewards over works here, and staff that decides complaints. */
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
-import { type Bearer, readBearer } from '../shared/bearer.ts'
+import { type Bearer, forgetBearer, keepBearer, keptBearer, readBearer } from '../shared/bearer.ts'
 import { followInbox } from '../shared/inbox.ts'
 import type { Link, Live } from '../shared/live.ts'
 import { useLoaded } from '../shared/loading.ts'
@@ -8,11 +8,11 @@ import { asRefusal, whyText } from '../shared/refusal.ts'
 import { readTenant, type Tenant } from '../shared/tenant.ts'
 import { Announcer, Header, LinkPill, Tabs, Unavailable } from '../shared/ui.tsx'
 import { say } from '../strings.ts'
-import { decides, forgetBearer, handsOver, keepBearer, keptBearer, watches } from './bearer.ts'
 import { BlocksTab } from './blocks-tab.tsx'
 import { ClaimsTab } from './claims-tab.tsx'
 import { ComplaintsTab } from './complaints-tab.tsx'
 import { RecordTab } from './record-tab.tsx'
+import { decides, handsOver, watches } from './rights.ts'
 import { ScanTab } from './scan-tab.tsx'
 
 /** What the inbox told last, and how often it told something. */
@@ -59,7 +59,7 @@ function SignIn({ first_why, onBearer }: SignInProps) {
   const [why, setWhy] = useState(first_why)
   const submit = async (event: Event) => {
     event.preventDefault()
-    const bearer = readBearer(text.trim())
+    const bearer = readBearer(text)
     if (bearer === undefined) return setWhy(say('desk.no_token'))
     if (!handsOver(bearer) && !watches(bearer)) return setWhy(say('desk.wrong_role'))
     try {
@@ -183,6 +183,11 @@ function Desk({ bearer, onLeave }: { bearer: Bearer; onLeave: () => void }) {
             <span class="fine">
               {say('desk.as', { name: bearer.user_id, roles: bearer.roles.join(', ') })}
             </span>
+            {watches(bearer) && (
+              <a class="button" href="/admin">
+                {say('desk.to_lists')}
+              </a>
+            )}
             <button type="button" class="button" onClick={onLeave}>
               {say('desk.leave')}
             </button>

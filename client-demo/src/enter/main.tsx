@@ -2,12 +2,11 @@
 import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { API, ask } from '../shared/api.ts'
+import { keepBearer } from '../shared/bearer.ts'
 import { asRefusal } from '../shared/refusal.ts'
 import { Header } from '../shared/ui.tsx'
 import { say } from '../strings.ts'
 
-/** Where the desks look for the token of this tab. */
-const KEY = 'livedraw.desk'
 const DESK = '/admin'
 
 /** The code stands behind the `#`: no server, proxy or log ever sees it in an address. */
@@ -21,8 +20,8 @@ function Enter({ code }: { code: string }) {
   const [text, setText] = useState(say('app.loading'))
   useEffect(() => {
     ask<{ token: string }>('POST', `${API}/admin-link`, { body: { code } }).then(
-      ({ token }) => {
-        sessionStorage.setItem(KEY, token)
+      (made) => {
+        keepBearer(made)
         location.replace(DESK)
       },
       (error: unknown) => {
