@@ -10,8 +10,9 @@ import {
   isHolding,
   SETTINGS_DEFAULT,
 } from '../../src/claims/rules.ts'
+import { loadClaimForUpdate } from '../../src/claims/store.ts'
 import { systemActor } from '../../src/system.ts'
-import { codesOf, refusalOf, tally } from '../games/kit.ts'
+import { codesOf, eventually, refusalOf, tally } from '../games/kit.ts'
 import { type Product, startProduct } from '../http/product.ts'
 import { aClaim } from '../http/things.ts'
 import { type ClaimStage, DAY_MS, HOUR_MS, startClaims } from './kit.ts'
@@ -247,8 +248,34 @@ describe('accountability', function () {
       )
       const [block, ...more] = await stage.blocks()
       assert.deepEqual([block!.failure_count, more], [10, []])
-      // All of them are in that block, whoever began first: none is left for the next one.
+    })
+
+    it('S0-19 a failure that was counted by a decision that had begun before it is not counted again', async () => {
+      await stage.settle({ failures_max: 2, block_days: 1 })
+      const [early, late] = await stage.complaintsOf(2)
+      for (const { complaint_id } of [early!, late!]) await stage.decide(complaint_id, { status: 'reviewed' })
+      const against = (complaint_id: string) =>
+        stage.decide(complaint_id, { status: 'resolved', outcome: 'unfulfilled' })
+      let first: Promise<unknown> | undefined
+      await stage.inTenant(async (tx) => {
+        await loadClaimForUpdate(tx, early!.claim_id)
+        first = against(early!.complaint_id)
+        await eventually('the first one waits', async () => {
+          const [{ count }] = await stage.rows(
+            `select count(*)::int from pg_stat_activity
+             where datname = current_database() and wait_event_type = 'Lock'`,
+          )
+          return count === 1
+        })
+        stage.clock.advance(5_000)
+        await against(late!.complaint_id)
+      })
+      await first
+      const [block] = await stage.blocks()
+      assert.equal(block!.failure_count, 2)
+      stage.clock.advance(DAY_MS)
       assert.equal((await stage.recordOf())[0]!.recent_failures, 0)
+      await stage.assertClean()
     })
 
     it('S0-19 S0-36 for what a company promised the company is blocked, not the person, and every member is told', async () => {
@@ -264,6 +291,10 @@ describe('accountability', function () {
         assert.deepEqual([company!.party_id, company!.failed_count], [company_id, 2])
         assert.equal(company!.block!.failure_count, 2)
       }
+      const read = (name: string) => stage.app.run(stage.actor(''), readPublicRecord, { name })
+      const [game] = await stage.rows('select id from games where company_id = $1', [company_id])
+      const { creator_name } = await stage.guess.read(stage.actor('somebody'), game.id)
+      assert.deepEqual([creator_name, (await read(creator_name)).is_blocked], [company_id, true])
     })
   })
 
@@ -358,7 +389,7 @@ describe('accountability', function () {
   describe('the record', () => {
     it('S0-19 is public under the name that games show, before anything ended and after', async () => {
       const game_id = await stage.aGame({ mode: 'draw', closes_at: '2030-01-01T00:00:00Z' })
-      const { creator: name } = await stage.guess.read(stage.actor('somebody'), game_id)
+      const { creator_name: name } = await stage.guess.read(stage.actor('somebody'), game_id)
       const read = () => stage.app.run(stage.actor(''), readPublicRecord, { name })
       assert.deepEqual(await read(), {
         creator: name,

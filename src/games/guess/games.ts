@@ -109,6 +109,8 @@ export type GameView = {
   image_url: string | null
   link_url: string | null
   creator: string
+  /** Who answers for the reward: the name of the record at `/creators/{name}`. With a company it is the company's. */
+  creator_name: string
   company_id: string | null
   mode: string
   rule: string | null
@@ -145,6 +147,7 @@ export async function gameView(tx: Tx, game: GameRow, games: DrawGames): Promise
     image_url: game.image_url,
     link_url: game.link_url,
     creator: (await playerNames(tx))(game.creator_id),
+    creator_name: await creatorName(tx, game),
     company_id: game.company_id,
     mode: game.mode,
     rule: game.rule,
