@@ -9,7 +9,7 @@ import { percentText, say, sayOr } from '../strings.ts'
 const isPage = (url: string | null): url is string => url !== null && /^https?:\/\//i.test(url)
 
 export function Reward({ game, tenant }: { game: GameView; tenant: string }) {
-  const { reward, image_url, link_url, description, rule_says, tie_says, creator, company_id } = game
+  const { reward, image_url, link_url, description, rule_says, tie_says, creator_name } = game
   const [is_broken, setBroken] = useState(false)
   return (
     <section class="reward" aria-label={say('reward.title')}>
@@ -31,7 +31,7 @@ export function Reward({ game, tenant }: { game: GameView; tenant: string }) {
           {say(game.number_of_winners === 1 ? 'reward.one' : 'reward.many', { n: game.number_of_winners })}{' '}
           {rule_says ?? ''} {tie_says}
         </p>
-        {reward.is_claimed && <KeptPromises name={company_id ?? creator} tenant={tenant} />}
+        {reward.is_claimed && <KeptPromises name={creator_name} tenant={tenant} />}
         {description !== null && <p>{description}</p>}
         {isPage(link_url) && (
           <a class="chip" href={link_url} target="_blank" rel="noopener noreferrer nofollow">

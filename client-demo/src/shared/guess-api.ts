@@ -47,7 +47,7 @@ export type GameView = {
   image_url: string | null
   link_url: string | null
   creator: string
-  company_id: string | null
+  creator_name: string
   mode: string
   rule_says: string | null
   tie_says: string
