@@ -79,7 +79,8 @@ async function auditOn(
   }
 }
 
-async function checkInvariants(reader: Reader, { blocks, laterTables }: Invariants): Promise<Check[]> {
+/** Runs blocks of the invariants in the transaction of the reader. */
+export async function checkInvariants(reader: Reader, { blocks, laterTables }: Invariants): Promise<Check[]> {
   const present = await presentTables(reader, [...new Set(blocks.flatMap((block) => block.tables))])
   const counts = new Map<string, number>()
   const checks: Check[] = []

@@ -35,7 +35,7 @@ const aPicture = (format: 'png' | 'jpeg' = 'png') =>
 
 describe('the claim page and the desk', function () {
   this.timeout(90_000)
-  const scene = aScene()
+  const scene = aScene(undefined, 'moved')
 
   async function atClaim({ winner, claim_id }: WonClaim, options: BrowserContextOptions = {}) {
     const made = await scene.visitorAs(winner, options)

@@ -35,7 +35,7 @@ const placesSeen = (page: Page) => page.evaluate<Record<string, number>>('window
 
 describe('the guess page', function () {
   this.timeout(60_000)
-  const scene = aScene()
+  const scene = aScene(undefined, 'moved')
   const open = async (page: Page, game_id: string) => {
     await page.goto(`/guess?game=${game_id}`)
     await page.locator('.pill-live').first().waitFor()

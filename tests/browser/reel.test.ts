@@ -12,7 +12,7 @@ const popup = (page: Page, title = 'How heavy is it?') => page.getByRole('dialog
 
 describe('the reel page', function () {
   this.timeout(60_000)
-  const scene = aScene()
+  const scene = aScene(undefined, 'moved')
 
   const NUMBERS = { title: 'How heavy is it?', mode: 'guess', rule: 'nearest', guess_min: 1, guess_max: 100 }
   const aReelGame = async (reel_id: string, wish: Record<string, unknown> = {}) =>

@@ -1,6 +1,6 @@
 // What every browser test file sets up: the one server and browser of the run, and visitors who leave after each test.
 import type { BrowserContextOptions } from 'playwright-core'
-import { aPage, type Player, START_MS_MAX, type Started, stage } from './server.ts'
+import { aPage, type Player, type ServerClock, START_MS_MAX, type Started, stage } from './server.ts'
 
 /** Time to prepare what a file needs, beyond the start of the server. */
 const PREPARE_MS_MAX = 60_000
@@ -18,15 +18,18 @@ export type Scene = {
 
 /**
  * Sets the scene inside a `describe`: starts what is not yet running, or skips all its tests and says why. `prepare`
- * runs once, before the first test.
+ * runs once, before the first test. Files that move the clock share a server of their own.
  */
-export function aScene(prepare: (on: Started) => Promise<unknown> = async () => {}): Scene {
+export function aScene(
+  prepare: (on: Started) => Promise<unknown> = async () => {},
+  clock: ServerClock = 'machine',
+): Scene {
   let on: Started
   const ends: (() => unknown)[] = []
 
   before(async function () {
     this.timeout(START_MS_MAX + PREPARE_MS_MAX)
-    const started = await stage()
+    const started = await stage(clock)
     if (typeof started === 'string') {
       console.log(`      skipped: ${started}`)
       return this.skip()

@@ -31,26 +31,38 @@ export type TestServer = {
   token(sub: string, ...roles: Role[]): Promise<string>
 }
 
-type Started = { server: TestServer; browser: Browser; stop(): Promise<void> }
+type Running = { server: TestServer; stop(): Promise<void> }
+type Started = { server: TestServer; browser: Browser }
 
-let started: Promise<Started | string> | undefined
+/** Whose time a server has: that of the machine, or that of a clock which tests move. */
+export type ServerClock = 'machine' | 'moved'
 
-/** The server and the browser, started once per run, or the reason why there are none. */
-export function stage(): Promise<Started | string> {
-  started ??= start()
-  return started
+let browser: Promise<Browser | string> | undefined
+const running = new Map<ServerClock, Promise<Running>>()
+
+/** A server and the browser, each started once per run, or the reason why there are none. */
+export async function stage(clock: ServerClock): Promise<Started | string> {
+  browser ??= open()
+  const opened = await browser
+  if (typeof opened === 'string') return opened
+  if (!running.has(clock)) running.set(clock, start(clock))
+  return { server: (await running.get(clock)!).server, browser: opened }
 }
 
-after('the browser tests stop their server', async function () {
+after('the browser tests stop their servers', async function () {
   this.timeout(STOP_MS_MAX + 5_000)
-  const running = await started
-  if (typeof running === 'object') await running.stop()
+  const opened = await browser
+  if (typeof opened === 'object') await opened.close()
+  for (const each of running.values()) await (await each).stop()
 })
 
-async function start(): Promise<Started | string> {
-  const browser = await launch()
-  if (typeof browser === 'string') return browser
-  buildPages()
+async function open(): Promise<Browser | string> {
+  const launched = await launch()
+  if (typeof launched !== 'string') buildPages()
+  return launched
+}
+
+async function start(clock: ServerClock): Promise<Running> {
   const dir = mkdtempSync(join(tmpdir(), 'livedraw-browser-'))
   const env = {
     ...environment(),
@@ -58,7 +70,7 @@ async function start(): Promise<Started | string> {
     DEMO: '1',
     HOST: '127.0.0.1',
     PORT: String(await freePort()),
-    TEST_CLOCK: '1',
+    TEST_CLOCK: clock === 'moved' ? '1' : '0',
   }
   const child = spawn(process.execPath, ['src/main.ts'], {
     cwd: ROOT,
@@ -74,9 +86,7 @@ async function start(): Promise<Started | string> {
       operate: (path, body) => operate(url, token, path, body),
       token: sign,
     },
-    browser,
     async stop() {
-      await browser.close()
       const exited = once(child, 'exit')
       child.kill('SIGTERM')
       const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
@@ -235,7 +245,7 @@ export type Faults = { console: string[]; foreign: string[] }
 
 /** A page in a browser profile of its own, so that it is a player of its own. */
 export async function aPage(
-  { browser, server }: Pick<Started, 'browser' | 'server'>,
+  { browser, server }: Started,
   options: BrowserContextOptions = {},
 ): Promise<{ page: Page; faults: Faults; close: () => Promise<void> }> {
   const context = await browser.newContext({ viewport: PHONE, baseURL: server.url, ...options })

@@ -44,7 +44,10 @@ describe('chaos: what runs out', function () {
 
   /** Every one of these requests is asked for again: each has the answer that it had, or now gets its one. */
   async function settle(prefix: string, before: Outcome[]): Promise<void> {
-    const after = await ask(prefix, before.length / tokens.length)
+    let after = await ask(prefix, before.length / tokens.length)
+    // A line that broke says nothing: who has no answer asks again.
+    for (let tries = 0; tries < 3 && after.some(({ kind }) => kind === 'info'); tries++)
+      after = await ask(prefix, before.length / tokens.length)
     assert.deepEqual([...new Set(after.map((each) => each.kind))], ['ok'])
     before.forEach((first, i) => {
       if (first.kind === 'ok') assert.equal((after[i] as { text: string }).text, first.text)
@@ -93,12 +96,15 @@ describe('chaos: what runs out', function () {
     await pause(FROZEN_MS)
     server.child.kill('SIGCONT')
     const [first, second] = await Promise.all([sent, again])
+    // A kept connection that was idle for as long is closed on waking, with what came for it: that request has no answer
+    // and may have had its effect, which asking again tells.
     for (const outcome of [...first, ...second])
       assert.ok(
-        outcome.kind === 'ok' || (outcome.kind === 'fail' && outcome.code === 'unavailable'),
-        JSON.stringify(outcome),
+        outcome.kind !== 'fail' || outcome.code === 'unavailable',
+        `refused for another reason: ${JSON.stringify(outcome)}`,
       )
     await settle('frozen', first)
+    await settle('frozen', second)
   })
 
   it('F29 a page with flipped bits is never shown as data: the question fails, the audit says so, and the page mended is as before', async () => {

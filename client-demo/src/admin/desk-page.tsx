@@ -30,8 +30,11 @@ export function DeskPage() {
         <header class="desk-head">
           <h1>{say('admin.title')}</h1>
           <p class="lead">{say('admin.lead')}</p>
-          <p class="fine">
-            <a href="/desk">{say('admin.to_desk')}</a>
+          <p class="row">
+            {say('admin.to_desk')}{' '}
+            <a class="button" href="/desk">
+              {say('desk.title')}
+            </a>
           </p>
         </header>
         {seat === undefined ? (

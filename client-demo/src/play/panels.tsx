@@ -197,8 +197,10 @@ export function OddsPanel({ tenant, wheel, view }: { tenant: string; wheel: stri
         </tbody>
       </table>
       <p class="fine">{say('odds.total', { total: odds.total_weight })}</p>
-      <p class="fine">
-        <a href={`/odds?${new URLSearchParams({ tenant, wheel })}`}>{say('monitor.door')}</a>
+      <p>
+        <a class="button" href={`/odds?${new URLSearchParams({ tenant, wheel })}`}>
+          {say('monitor.door')}
+        </a>
       </p>
       <p class="fine">
         {say('odds.hash')} <Hash value={odds.config_hash} label={say('odds.hash')} />
