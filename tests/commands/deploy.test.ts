@@ -212,3 +212,46 @@ describe('deploy: .ci/run', () => {
     assert.deepEqual(lines, ['0 passed, 1 failed, 0 skipped'])
   })
 })
+
+describe('deploy: npm test', () => {
+  let dir: string
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'livedraw-npm-test-'))
+    mkdirSync(join(dir, 'scripts'))
+    mkdirSync(join(dir, 'node_modules/mocha/bin'), { recursive: true })
+    writeFileSync(join(dir, 'node_modules/mocha/package.json'), '{"name":"mocha","version":"0.0.0"}')
+    copyFileSync(join(ROOT, 'scripts/test.mjs'), join(dir, 'scripts/test.mjs'))
+  })
+  afterEach(() => rmSync(dir, { recursive: true, force: true }))
+
+  /** Runs the script with a mocha that does as told for the tests in a browser, and for the others. */
+  function run(others: string, inBrowser: string): { status: number | null; stdout: string } {
+    writeFileSync(
+      join(dir, 'node_modules/mocha/bin/mocha.js'),
+      `if (process.argv.includes('--ignore')) { ${others} } else { ${inBrowser} }`,
+    )
+    return spawnSync(process.execPath, [join(dir, 'scripts/test.mjs')], { encoding: 'utf8' })
+  }
+  const says = (text: string, code: number) =>
+    `console.log(${JSON.stringify(text)}); process.exitCode = ${code}`
+
+  it('ends with one summary of both parts, and 0 when everything passed', () => {
+    const { status, stdout } = run(says('  12 passing (3s)', 0), says('  30 passing (5s)\n  2 pending', 0))
+    assert.equal(status, 0)
+    assert.match(stdout, /\n {2}all parts\n\n {2}42 passing\n {2}2 pending\n$/)
+  })
+
+  it('fails with what failed in either part', () => {
+    const { status, stdout } = run(says('  12 passing (3s)', 0), says('  30 passing (5s)\n  3 failing', 3))
+    assert.equal(status, 1)
+    assert.match(stdout, / {2}42 passing\n {2}3 failing\n$/)
+  })
+
+  it('a part that died, or whose code its summary does not explain, is a failure', () => {
+    for (const died of [says('killed', 0), 'process.kill(process.pid)', says('  12 passing (3s)', 1)]) {
+      const { status, stdout } = run(died, says('  30 passing (5s)', 0))
+      assert.equal(status, 1)
+      assert.match(stdout, /\n {2}1 failing\n$/)
+    }
+  })
+})

@@ -1,0 +1,58 @@
+/**
+ * `npm test`: the tests in a browser beside all others, because a browser mostly waits and the rest mostly computes. Each
+ * part is a mocha of its own; the browser's words come when the others have spoken, and one summary of both ends it.
+ * Arguments go to both (`npm test -- -g S2-18`).
+ */
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { stripVTControlCharacters } from 'node:util'
+
+const MOCHA = createRequire(import.meta.url).resolve('mocha/bin/mocha.js')
+const BROWSER = 'tests/browser/**/*.test.ts'
+const OUTCOMES = ['passing', 'pending', 'failing']
+
+/** Runs a part; `hear` gets what it says as it says it. Answers its exit code and the counts of its summary. */
+function run(args, hear) {
+  const color = process.stdout.isTTY ? ['--color'] : []
+  const child = spawn(process.execPath, [MOCHA, ...args, ...color, ...process.argv.slice(2)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const said = []
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => {
+      said.push(chunk)
+      hear(chunk)
+    })
+  return new Promise((resolve) => {
+    child.on('close', (code, signal) => {
+      const text = Buffer.concat(said).toString()
+      resolve({ code: code ?? 1, signal, text, counts: OUTCOMES.map((outcome) => countOf(text, outcome)) })
+    })
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal))
+  })
+}
+
+/** The number of the last such line: a test may print the output of another mocha. */
+function countOf(text, outcome) {
+  const found = [...stripVTControlCharacters(text).matchAll(new RegExp(`^ +(\\d+) ${outcome}\\b`, 'gm'))].at(
+    -1,
+  )
+  return found === undefined ? undefined : Number(found[1])
+}
+
+const parts = await Promise.all([
+  run(['--ignore', BROWSER], (chunk) => process.stdout.write(chunk)),
+  run(['--no-config', '--timeout', '20000', '--exit', BROWSER], () => {}),
+])
+process.stdout.write(parts[1].text)
+
+const [passing, pending, failing] = OUTCOMES.map((_, i) =>
+  parts.reduce((sum, { counts }) => sum + (counts[i] ?? 0), 0),
+)
+// A part without a summary, or whose code its summary does not explain, has failed.
+const broken = parts.filter(({ code, counts }) => counts[0] === undefined || (code !== 0 && !counts[2]))
+console.log('\n  all parts\n')
+console.log(`  ${passing} passing`)
+if (pending > 0) console.log(`  ${pending} pending`)
+if (failing + broken.length > 0) console.log(`  ${failing + broken.length} failing`)
+process.exitCode = failing + broken.length > 0 ? 1 : 0
