@@ -26,6 +26,11 @@ const COLUMNS = columnsOf<Row>({
 
 /** PostgreSQL keeps no zero character, and no half of a pair, in text. */
 const text = fc.string({ unit: 'binary' }).map((value) => value.replaceAll('\0', '').toWellFormed())
+/**
+ * Without the names of one escaped letter: JSON.parse of V8 13.6 reads {"\\"":"…"} as a backslash once it has seen such
+ * objects, when the text has letters of two bytes. What PostgreSQL sends is right.
+ */
+const name = fc.string().filter((letters) => letters !== '"' && letters !== '\\')
 const row: fc.Arbitrary<Row> = fc.record({
   id: fc.option(fc.uuid()),
   name: fc.option(text),
@@ -33,7 +38,7 @@ const row: fc.Arbitrary<Row> = fc.record({
   big: fc.option(fc.maxSafeInteger()),
   small: fc.option(fc.integer()),
   doc: fc.option(
-    fc.dictionary(fc.string(), fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null)), {
+    fc.dictionary(name, fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null)), {
       noNullPrototype: true,
     }),
   ),
