@@ -27,7 +27,7 @@ const COLUMNS = columnsOf<Row>({
 /** PostgreSQL keeps no zero character, and no half of a pair, in text. */
 const text = fc.string({ unit: 'binary' }).map((value) => value.replaceAll('\0', '').toWellFormed())
 /**
- * Without the names of one escaped letter: JSON.parse of V8 13.6 reads {"\\"":"…"} as a backslash once it has seen such
+ * Without the names of one escaped letter: JSON.parse of V8 13.6 reads {"\"":"…"} as a backslash once it has seen such
  * objects, when the text has letters of two bytes. What PostgreSQL sends is right.
  */
 const name = fc.string().filter((letters) => letters !== '"' && letters !== '\\')
