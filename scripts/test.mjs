@@ -1,14 +1,14 @@
 /**
- * `npm test`: the tests in a browser beside all others, because a browser mostly waits and the rest mostly computes. Each
- * part is a mocha of its own; the browser's words come when the others have spoken, and one summary of both ends it.
- * Arguments go to both (`npm test -- -g S2-18`).
+ * `npm test`: the tests that drive a whole server from outside, in a browser or by killing it, beside all others: they
+ * mostly wait. Each part is a mocha of its own; the words of the first come when the others have spoken, and one summary
+ * of both ends it. Arguments go to both (`npm test -- -g S2-18`).
  */
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { stripVTControlCharacters } from 'node:util'
 
 const MOCHA = createRequire(import.meta.url).resolve('mocha/bin/mocha.js')
-const BROWSER = 'tests/browser/**/*.test.ts'
+const OUTSIDE = ['tests/browser/**/*.test.ts', 'tests/chaos/**/*.test.ts']
 const OUTCOMES = ['passing', 'pending', 'failing']
 
 /** Runs a part; `hear` gets what it says as it says it. Answers its exit code and the counts of its summary. */
@@ -41,8 +41,11 @@ function countOf(text, outcome) {
 }
 
 const parts = await Promise.all([
-  run(['--ignore', BROWSER], (chunk) => process.stdout.write(chunk)),
-  run(['--no-config', '--timeout', '20000', '--exit', BROWSER], () => {}),
+  run(
+    OUTSIDE.flatMap((files) => ['--ignore', files]),
+    (chunk) => process.stdout.write(chunk),
+  ),
+  run(['--no-config', '--timeout', '20000', '--exit', ...OUTSIDE], () => {}),
 ])
 process.stdout.write(parts[1].text)
 

@@ -885,13 +885,18 @@ where (w.user_id = p.user_id and w.prize_id = p.prize_id) is not true
    or (w.winner_status = 'forfeited' and p.prize_status not in ('expired'));
 
 -- @I24 Nobody has more guesses than the game allows, and each guess is one of a participant.
-select p.game_id, p.user_id, p.submission_count, s.guesses, s.in_force
+-- A rule of the game may bring more: guesses of one's own, or in a giveaway entries that stand beside the own one.
+select p.game_id, p.user_id, p.submission_count, s.guesses, s.in_force, s.bonuses
 from game_participants p
 join games g on g.tenant_id = p.tenant_id and g.id = p.game_id
-full join (select tenant_id, game_id, user_id, count(*) as guesses, count(*) filter (where replaced_by is null) as in_force
+cross join lateral (select coalesce(sum((b->>'entries')::int), 0) as extra
+                    from jsonb_array_elements(g.entry_rules->'bonus'->'entries') b) e
+full join (select tenant_id, game_id, user_id, count(*) as guesses, count(bonus) as bonuses,
+                  count(*) filter (where replaced_by is null and bonus is null) as in_force
            from game_submissions group by tenant_id, game_id, user_id) s
   on s.tenant_id = p.tenant_id and s.game_id = p.game_id and s.user_id = p.user_id
-where (s.guesses = p.submission_count and s.in_force between 1 and g.guesses_per_user) is not true;
+where (s.guesses = p.submission_count and s.bonuses <= e.extra
+       and s.in_force between 1 and g.guesses_per_user + case g.mode when 'draw' then 0 else e.extra end) is not true;
 
 -- @I24 The guesses of a game are 0, 1, 2, ... as many as it counts, and it counts its participants.
 select g.id, g.submission_count, s.guesses, g.participant_count, s.people

@@ -224,11 +224,11 @@ describe('deploy: npm test', () => {
   })
   afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
-  /** Runs the script with a mocha that does as told for the tests in a browser, and for the others. */
-  function run(others: string, inBrowser: string): { status: number | null; stdout: string } {
+  /** Runs the script with a mocha that does as told for the tests from outside, and for the others. */
+  function run(others: string, outside: string): { status: number | null; stdout: string } {
     writeFileSync(
       join(dir, 'node_modules/mocha/bin/mocha.js'),
-      `if (process.argv.includes('--ignore')) { ${others} } else { ${inBrowser} }`,
+      `if (process.argv.includes('--ignore')) { ${others} } else { ${outside} }`,
     )
     return spawnSync(process.execPath, [join(dir, 'scripts/test.mjs')], { encoding: 'utf8' })
   }
