@@ -138,7 +138,7 @@ describe('fulfilments', function () {
       json: { order_id: `claim:${id}`, reason: 'x' },
       headers: { 'idempotency-key': 'undo-claim' },
     })
-    assert.equal(undo.status, 404, 'a claim is no order')
+    assert.equal(undo.status, 400, 'no order is called like a claim')
     const voucher = await shop.open('fay', { type: 'voucher', name: 'A voucher' })
     assert.equal((await claim('fay', voucher)).status, 404)
   })

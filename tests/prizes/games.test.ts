@@ -217,7 +217,7 @@ describe('games and plays of the wallet', function () {
     assert.equal(await traced(), 0)
     const told_before = await told()
     const play_id = await shop.open('yve')
-    assert.equal((await shop.apply(play_id, { ...ORDER, order_id: 'yve-1' })).status, 200)
+    assert.equal((await shop.apply(play_id, { ...ORDER, order_id: 'yve-2' })).status, 200)
     const before = await traced()
     assert.ok(before > 0)
     assert.equal(await purge(), false)
