@@ -1,7 +1,8 @@
 // The reel in a real Chromium: its game comes up by itself the moment the reel ends.
 import assert from 'node:assert/strict'
 import type { Page } from 'playwright-core'
-import { aCreator, aGame, enter, toTheEnd } from './claims.ts'
+import { CLIP_MS, reelAt } from '../../src/demo/reel-times.ts'
+import { aCreator, aGame, enter, toTheEnd, travel } from './claims.ts'
 import { aScene } from './scene.ts'
 import { aGuest, DESK, isFocused, PHONE, sidewaysPx, smallTargets, tabTo } from './server.ts'
 
@@ -19,6 +20,15 @@ describe('the reel page', function () {
     aGame(scene.on.server, await aCreator(scene.on.server), { ...NUMBERS, reel_id, ...wish })
   const endReel = (reel_id: string) => scene.on.server.operate(`/reels/${reel_id}/ended`)
 
+  /**
+   * Moves the clock to where the clip begins: who comes after its end is shown the game at once, as somebody whose line
+   * was down then.
+   */
+  async function toTheStart(): Promise<void> {
+    const { elapsed_ms, next_in_ms } = reelAt((await travel(scene.on.server, 'PT0S')).getTime())
+    if (elapsed_ms > CLIP_MS / 4) await travel(scene.on.server, `PT${Math.ceil(next_in_ms / 1000)}S`)
+  }
+
   /** Opens the reel and waits until the room knows that it is watched. */
   async function watch(page: Page, reel_id: string): Promise<void> {
     const asked = new Promise<void>((resolve) =>
@@ -35,6 +45,7 @@ describe('the reel page', function () {
     const reel_id = aReel()
     await aReelGame(reel_id)
     const [phone, desk] = await Promise.all([scene.visitor(), scene.visitor({ viewport: DESK })])
+    await toTheStart()
     await Promise.all([watch(phone.page, reel_id), watch(desk.page, reel_id)])
     const pages = [phone.page, desk.page]
     await Promise.all(pages.map((page) => page.evaluate('window.is_still_here = true')))
