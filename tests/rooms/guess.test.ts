@@ -188,7 +188,12 @@ describe('the room of a guess game', () => {
       [...watcher.state.winners].map((each: any) => each.guess),
       expected,
     )
-    assert.deepEqual(phases, ['drawn', 'settled'])
+    // Which of the quick steps before the draw are told depends on where a patch falls among them.
+    assert.deepEqual(
+      phases,
+      ['closed', 'drawing', 'drawn', 'settled'].filter((phase) => phases.includes(phase)),
+    )
+    assert.deepEqual(phases.slice(-2), ['drawn', 'settled'])
     assert.deepEqual(
       winners.map(({ place, guess }) => [place, guess]),
       [
