@@ -60,7 +60,7 @@ async function run(plan: BotPlan): Promise<void> {
     })
   }
 
-  /** Each different frame that bare sockets were sent is kept once. */
+  /** Each different frame is kept once. */
   const keepFrame = (data: Buffer, code: number) => {
     if (code === ROOM_DATA) frames.add(data.toString('latin1'))
   }
@@ -179,7 +179,7 @@ async function run(plan: BotPlan): Promise<void> {
 
   // As the page does, so that the first spin need not wait for commitments to be made.
   const readyToSpin = async (room: SdkRoom) => void (await room.request('seed_pair', {}))
-  await thread.joinAll(readyToSpin, () => keepFrame)
+  await thread.joinAll(readyToSpin, () => keepFrame, keepFrame)
   await thread.start()
   const following = followLog()
   const pausing = pauseSome()

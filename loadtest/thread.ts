@@ -9,6 +9,7 @@ import { createHistogram, monitorEventLoopDelay, type RecordableHistogram } from
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort } from 'node:worker_threads'
 import type { Room } from '@colyseus/sdk'
+import type { WebSocket } from 'ws'
 import { type BareSocket, openBareSocket } from './bare-socket.ts'
 import type { Bot, CrowdPlan } from './crowd.ts'
 
@@ -53,6 +54,9 @@ const CODE_MASK = 0x1f
 // The SDK takes the global WebSocket if there is one; that of Node can neither send headers nor stop reading.
 Reflect.deleteProperty(globalThis, 'WebSocket')
 const { Client, Room: RoomClass } = await import('@colyseus/sdk')
+
+/** Gets frames of a room with their code, as they came off the wire. */
+type Ear = (data: Buffer, code: number) => void
 
 export type BotThread = ReturnType<typeof makeThread>
 
@@ -100,12 +104,23 @@ export function makeThread(plan: CrowdPlan, listen: (room: SdkRoom) => void) {
     return room
   }
 
-  /** `hear` gets every frame of a room with its code, as it came off the wire. */
-  async function joinLightly(
-    bot: Bot,
-    options: object,
-    hear: (data: Buffer, code: number) => void,
-  ): Promise<BareSocket> {
+  /** The SDK goes on to read replies; states are counted, and messages are handed over as they came off the wire. */
+  function readLightly(room: SdkRoom, hear: Ear): void {
+    const { ws } = room.connection.transport as unknown as { ws: WebSocket }
+    const bySdk = ws.onmessage!
+    ws.binaryType = 'nodebuffer'
+    ws.onmessage = (event) => {
+      const data = event.data as Buffer
+      const code = data[0]! & CODE_MASK
+      if (code === ROOM_STATE || code === ROOM_STATE_PATCH) totals.patches += 1
+      else if (code === ROOM_DATA) {
+        totals.messages += 1
+        hear(data, code)
+      } else bySdk(event)
+    }
+  }
+
+  async function joinLightly(bot: Bot, options: object, hear: Ear): Promise<BareSocket> {
     const answer = await fetch(`${plan.endpoint}/matchmake/joinOrCreate/${plan.room}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headersOf(bot) },
@@ -136,16 +151,21 @@ export function makeThread(plan: CrowdPlan, listen: (room: SdkRoom) => void) {
     })
   }
 
-  /** Joins everybody, a few at a time. `ready` is asked of each player, `hearOf` makes the ear of each bare socket. */
+  /**
+   * Joins everybody, a few at a time. `ready` is asked of each player, `hearOf` makes the ear of each bare socket.
+   * `hear` gets the messages of players whose states are not decoded; without it the SDK reads them.
+   */
   async function joinAll(
     ready: (room: SdkRoom) => Promise<void>,
-    hearOf: () => (data: Buffer, code: number) => void,
+    hearOf: () => Ear,
+    hear?: Ear,
   ): Promise<void> {
     const watching = { tenant: plan.tenant, game: plan.game, spectate: true }
     const waiting = [
       ...plan.players.map(({ user_id, decodes, ...bot }) => async () => {
         const room = await joinBySdk(bot, { game: plan.game })
-        if (!decodes) letStatesPass(room)
+        if (!decodes && hear !== undefined) readLightly(room, hear)
+        else if (!decodes) letStatesPass(room)
         await ready(room)
         players.push({ user_id, room, decodes })
       }),

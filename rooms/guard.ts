@@ -42,5 +42,5 @@ export function installGuards(options: GuardOptions): void {
  * can answer.
  */
 export function makeTransport(http: Server, options: TransportOptions = {}): WebSocketTransport {
-  return makeReaderTransport(http, () => randomBytes(8), options)
+  return makeReaderTransport(http, randomBytes, options)
 }

@@ -115,6 +115,8 @@ class Sequence {
 /** What waits for one client, and how far behind it is. */
 class Outbox {
   readonly client: WireClient
+  /** The client's, kept here: Colyseus deletes a property of each client, and V8 then looks up all others slowly. */
+  ref: SocketOwner
   /** Frames of this turn, not written yet. */
   waiting: Sequence | null = null
   is_listed = false
@@ -137,6 +139,7 @@ class Outbox {
 
   constructor(client: WireClient) {
     this.client = client
+    this.ref = client.ref as SocketOwner
   }
 }
 
@@ -159,8 +162,15 @@ type SocketOwner = WebSocket & { _socket?: Socket | null; [OUTBOX]?: Outbox }
 const OPEN = 1
 const CLOSED = 3
 const CODE_MASK = 0x1f
+/** A crowd is written to for so long before the loop turns: answers of the database and requests wait no longer. */
+const SLICE_MS = 4
+const WRITES_PER_LOOK = 16
 const live = new Set<Outbox>()
+/** Who gets an answer to a request of his own. They are written to first. */
+let answered: Outbox[] = []
+/** Who gets anything at all; those before `next_listed` have got it. */
 let listed: Outbox[] = []
+let next_listed = 0
 let is_flush_due = false
 let lastData: Uint8Array | null = null
 let lastSequence: Sequence | null = null
@@ -303,10 +313,14 @@ export function sendPing(ref: WebSocket): void {
 
 function outboxOf(client: WireClient): Outbox {
   const known = client[OUTBOX]
-  if (known !== undefined) return known
+  if (known !== undefined) {
+    // Who came back has another socket, and answers to what was asked before go there too.
+    known.ref = client.ref as SocketOwner
+    return known
+  }
   const outbox = new Outbox(client)
   client[OUTBOX] = outbox
-  ;(client.ref as SocketOwner)[OUTBOX] = outbox
+  outbox.ref[OUTBOX] = outbox
   outbox.progress_at = Date.now()
   live.add(outbox)
   return outbox
@@ -326,7 +340,11 @@ function send(client: WireClient, data: Uint8Array, written?: (error?: Error) =>
   if (isPatch && outbox.is_stale) return // that write was too much for it
   if (code === Protocol.JOIN_ROOM) outbox.join_sent_at = Date.now()
   outbox.waiting = outbox.waiting === null ? next : outbox.waiting.and(next)
-  if (!outbox.is_listed) list(outbox)
+  if (code === Protocol.ROOM_RESPONSE) list(outbox, answered)
+  else if (!outbox.is_listed) {
+    outbox.is_listed = true
+    list(outbox, listed)
+  }
   if (outbox.is_behind || written !== undefined) writeNow(outbox, written)
 }
 
@@ -343,38 +361,50 @@ function sequenceOf(data: Uint8Array, isPatch: boolean): Sequence {
   return sequence
 }
 
-/** Puts a client on the list of this turn's flush. */
-function list(outbox: Outbox): void {
-  outbox.is_listed = true
-  listed.push(outbox)
+/** Puts a client on a list of the next flush. */
+function list(outbox: Outbox, on: Outbox[]): void {
+  on.push(outbox)
+  flushSoon()
+}
+
+/** setImmediate and not a microtask, so that timers, replies and the awaits between them end up in the same write. */
+function flushSoon(): void {
   if (is_flush_due) return
   is_flush_due = true
   setImmediate(flush)
 }
 
 /**
- * The end of a turn of the event loop: one write per client. setImmediate and not a microtask, so that timers,
- * replies and the awaits between them end up in the same write.
+ * The end of a turn of the event loop: one write per client. A crowd takes several turns; whatever comes for a client
+ * before it is its turn leaves in the same write.
  */
 function flush(): void {
   is_flush_due = false
-  const now_listed = listed
-  listed = []
-  for (const outbox of now_listed) {
-    outbox.is_listed = false
-    write(outbox)
-  }
   lastData = null
   lastSequence = null
   patches.clear()
+  const first = answered
+  answered = []
+  for (const outbox of first) write(outbox)
+  const end_ms = performance.now() + SLICE_MS
+  while (next_listed < listed.length) {
+    const outbox = listed[next_listed++]!
+    outbox.is_listed = false
+    write(outbox)
+    if (next_listed % WRITES_PER_LOOK === 0 && performance.now() > end_ms) break
+  }
+  if (next_listed === listed.length) {
+    listed = []
+    next_listed = 0
+  } else flushSoon()
 }
 
 /** Gives a client that has caught up the full state, in front of what this turn has for it already. */
 function resync(outbox: Outbox): void {
-  const { client, room } = outbox
-  const socket = (client.ref as SocketOwner)._socket
+  const { client, ref, room } = outbox
+  const socket = ref._socket
   if (room === null) return
-  if (socket == null || client.ref.readyState !== OPEN || client.state !== ClientState.JOINED) {
+  if (socket == null || ref.readyState !== OPEN || client.state !== ClientState.JOINED) {
     lateByRoom.get(room)?.delete(outbox)
     return
   }
@@ -411,7 +441,7 @@ function write(outbox: Outbox, written?: (error?: Error) => void): void {
   let { waiting } = outbox
   if (waiting === null || outbox.is_held) return
   outbox.waiting = null
-  const ref = outbox.client.ref as SocketOwner
+  const { ref } = outbox
   const socket = ref._socket
   // After a close frame nothing may follow (RFC 6455, 5.5.1); a peer that closed does not want it either.
   if (ref.readyState !== OPEN || socket == null) {
@@ -463,7 +493,7 @@ function end(outbox: Outbox): void {
   outbox.waiting = null
   outbox.is_held = false
   live.delete(outbox)
-  outbox.client.ref.terminate()
+  outbox.ref.terminate()
 }
 
 /** Colyseus queues everything for a client that has not acknowledged JOIN. False when that queue is full. */
@@ -481,9 +511,9 @@ function hasRoomBeforeJoin(client: WireClient, size: number): boolean {
 function sweep(): void {
   const now = Date.now()
   for (const outbox of live) {
-    const { client } = outbox
-    const socket = (client.ref as SocketOwner)._socket
-    if (socket == null || client.ref.readyState === CLOSED) {
+    const { client, ref } = outbox
+    const socket = ref._socket
+    if (socket == null || ref.readyState === CLOSED) {
       live.delete(outbox)
       continue
     }

@@ -251,13 +251,25 @@ export function makeWheelRoom(deps: WheelRoomDeps) {
         this.broadcast('spun', { version: seq, at, ...data }, { afterNextPatch: true })
       }
       for (const { type, data } of events) {
-        if (type === 'wheel.published')
+        if (type === 'wheel.published') {
           this.#notice('published', 'The wheel has a new version.', {
             config_version: data['config_version'],
           })
+          this.#renewPairs()
+        }
         if (type === 'wheel.exhausted')
           this.#notice('exhausted', 'A reward is used up.', { reward_slug: data['reward_slug'] })
       }
+    }
+
+    /** A pair is bound to a version: without this everybody's next spin would wait for a commitment and a checkpoint. */
+    #renewPairs(): void {
+      const players = this.clients.flatMap(({ auth }) =>
+        auth === undefined || auth.watches ? [] : [actorOf(auth)],
+      )
+      wheel
+        .renewPairs(players, this.#crowd.gameId)
+        .catch((error: unknown) => report('wheel.renewPairs', error))
     }
 
     #notice(

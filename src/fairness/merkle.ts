@@ -370,9 +370,22 @@ export function signCheckpoint(
   privateKey: Uint8Array,
   hash: Hash = NOBLE_HASH,
 ): string {
+  const publicKey = ed25519.getPublicKey(privateKey)
+  return signCheckpointBy({ publicKey, sign: (data) => ed25519.sign(data, privateKey) }, checkpoint, hash)
+}
+
+/** Signs by an Ed25519 key that somebody else holds: a library that is faster here, a device. */
+export type NoteSigner = { publicKey: Uint8Array; sign(data: Uint8Array): Uint8Array }
+
+/** `signCheckpoint` with a signer; Ed25519 is deterministic, so the note is the same byte for byte. */
+export function signCheckpointBy(
+  { publicKey, sign }: NoteSigner,
+  checkpoint: Checkpoint,
+  hash: Hash = NOBLE_HASH,
+): string {
   const text = checkpointText(checkpoint)
-  const id = keyId(checkpoint.origin, ed25519.getPublicKey(privateKey), hash)
-  const signature = toBase64(concat(id, ed25519.sign(utf8(text), privateKey)))
+  const id = keyId(checkpoint.origin, publicKey, hash)
+  const signature = toBase64(concat(id, sign(utf8(text))))
   return `${text}\n\u2014 ${checkpoint.origin} ${signature}\n`
 }
 

@@ -3,7 +3,7 @@
  * and soon after the log has grown otherwise.
  */
 import type { App } from '../app.ts'
-import type { Tx, UseCase } from '../db/tx.ts'
+import { type Tx, together, type UseCase } from '../db/tx.ts'
 import { toHex } from '../fairness/bytes.ts'
 import { rootOf, type TreeState } from '../fairness/merkle.ts'
 import { NODE_HASH } from '../node-hash.ts'
@@ -39,14 +39,13 @@ export function makeCheckpoints(app: App, report: (where: string, error: unknown
   let stopped = false
 
   const checkpoint: UseCase<undefined, { row: CheckpointRow; tree: TreeState }> = async (tx) => {
-    const size = await loadLogSize(tx)
-    const last = await loadLastCheckpoint(tx)
+    const [size, last] = await together(loadLogSize(tx), loadLastCheckpoint(tx))
     const known = trees.get(tx.actor.tenantId)
     const base = known !== undefined && known.size <= size ? known : await readTree(tx, last?.log_size ?? 0)
     const tree = await growTree(tx, base, size)
     if (last?.log_size === size) return { row: last, tree }
     const row = signed(tx, tree)
-    await insertCheckpoint(tx, row)
+    tx.awaitBeforeCommit(insertCheckpoint(tx, row))
     return { row, tree }
   }
 

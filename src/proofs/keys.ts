@@ -13,7 +13,7 @@ import {
   verify,
 } from 'node:crypto'
 import { jcs } from '../fairness/canonical.ts'
-import { type Checkpoint, signCheckpoint, verifierKey } from '../fairness/merkle.ts'
+import { type Checkpoint, signCheckpointBy, verifierKey } from '../fairness/merkle.ts'
 import { NODE_HASH } from '../node-hash.ts'
 
 /** `kid:base64` of 32 bytes each; the first one seals, all of them open. */
@@ -67,7 +67,6 @@ export function makeFairKeys(seedKeys: readonly SeedKey[], signingKey: KeyObject
   if (first === undefined) throw new Error('at least one seed key is needed')
   const publicKeyObject = createPublicKey(signingKey)
   const publicKey = Buffer.from(publicKeyObject.export({ format: 'jwk' }).x!, 'base64url')
-  const privateBytes = Buffer.from(signingKey.export({ format: 'jwk' }).d!, 'base64url')
   const kid = `fair-${publicKey.subarray(0, 6).toString('hex')}`
   const associated = (used: string, { gameId, seedHash }: { gameId: string; seedHash: string }) =>
     Buffer.from(jcs({ gameId, kid: used, seedHash }))
@@ -118,7 +117,8 @@ export function makeFairKeys(seedKeys: readonly SeedKey[], signingKey: KeyObject
       return is_ours ? JSON.parse(Buffer.from(body!, 'base64url').toString()) : undefined
     },
 
-    signCheckpoint: (checkpoint) => signCheckpoint(checkpoint, privateBytes, NODE_HASH),
+    signCheckpoint: (checkpoint) =>
+      signCheckpointBy({ publicKey, sign: (data) => sign(null, data, signingKey) }, checkpoint, NODE_HASH),
     verifierKey: (origin) => verifierKey(origin, publicKey, NODE_HASH),
   }
 }

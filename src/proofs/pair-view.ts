@@ -1,5 +1,5 @@
 /** A player's two commitments, as they are shown. */
-import type { Tx } from '../db/tx.ts'
+import { type Tx, together } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import type { CommitDoc } from '../fairness/commit.ts'
 import { loadCommitment, loadPairs } from './store.ts'
@@ -10,13 +10,10 @@ export async function readPair(tx: Tx, { game_id }: { game_id: string }) {
   const current = rows.find((row) => row.seed_status === 'active')
   const next = rows.find((row) => row.seed_status === 'next')
   if (current === undefined || next === undefined) refuse('seed_pair_not_found')
+  const [shown, shown_next] = await together(viewOf(tx, current), viewOf(tx, next))
   return {
-    current: {
-      ...(await viewOf(tx, current)),
-      client_seed: current.client_seed,
-      next_nonce: current.next_nonce,
-    },
-    next: await viewOf(tx, next),
+    current: { ...shown, client_seed: current.client_seed, next_nonce: current.next_nonce },
+    next: shown_next,
   }
 }
 

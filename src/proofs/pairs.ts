@@ -3,7 +3,7 @@
  * anything is drawn from them.
  */
 import { randomBytes } from 'node:crypto'
-import type { Tx } from '../db/tx.ts'
+import { type Tx, together } from '../db/tx.ts'
 import { refuse } from '../errors.ts'
 import { jcs } from '../fairness/canonical.ts'
 import { type CommitDoc, commitHash, entrantHash, type Kind, seedHash } from '../fairness/commit.ts'
@@ -42,8 +42,8 @@ export type CommitmentView = { commit_hash: string; doc: CommitDoc; jws: string;
  */
 export async function ensurePairs(tx: Tx, requests: readonly PairRequest[]): Promise<string[]> {
   const keys = requests.map(({ user_id, binding }) => ({ user_id, game_id: binding.gameId }))
-  await lockPairs(tx, keys)
-  const kept = groupByPlayer(await loadPairsForUpdate(tx, keys))
+  const [, rows] = await together(lockPairs(tx, keys), loadPairsForUpdate(tx, keys))
+  const kept = groupByPlayer(rows)
   const missing = requests.filter(({ user_id, binding }) => {
     const rows = kept.get(playerKey(binding.gameId, user_id)) ?? []
     return rows.length < 2 || rows.some((row) => row.config_version !== binding.config_version)
@@ -51,15 +51,14 @@ export async function ensurePairs(tx: Tx, requests: readonly PairRequest[]): Pro
   if (missing.length === 0) return []
 
   const stale = missing.flatMap(({ user_id, binding }) => kept.get(playerKey(binding.gameId, user_id)) ?? [])
-  await reveal(tx, stale)
-  const holders = new Map(
-    (
-      await loadHolders(
-        tx,
-        missing.map(({ user_id, binding }) => ({ user_id, game_id: binding.gameId })),
-      )
-    ).map((row) => [playerKey(row.game_id, row.user_id), row]),
+  const [, known_holders] = await together(
+    reveal(tx, stale),
+    loadHolders(
+      tx,
+      missing.map(({ user_id, binding }) => ({ user_id, game_id: binding.gameId })),
+    ),
   )
+  const holders = new Map(known_holders.map((row) => [playerKey(row.game_id, row.user_id), row]))
   const made = missing.flatMap(({ user_id, binding }) => {
     const known = holders.get(playerKey(binding.gameId, user_id))
     const holder_salt = known?.holder_salt ?? randomBytes(16).toString('hex')
@@ -68,7 +67,7 @@ export async function ensurePairs(tx: Tx, requests: readonly PairRequest[]): Pro
     const seq = known?.seq ?? 0
     return [makeSeed(tx, binding, owner, seq + 1, 'active'), makeSeed(tx, binding, owner, seq + 2, 'next')]
   })
-  await publishSeeds(tx, made)
+  publishSeeds(tx, made)
   for (const seed of made)
     if (seed.seed_status === 'active')
       tx.log({ type: 'client', commitHash: seed.commit_hash, clientSeed: '-' })
@@ -102,7 +101,7 @@ export async function rotatePair(
   await activateSeed(tx, next.id, client_seed)
   tx.log({ type: 'client', commitHash: next.commit_hash, clientSeed: client_seed })
   const owner = { user_id, holder: next.holder!, holder_salt: next.holder_salt! }
-  await publishSeeds(tx, [makeSeed(tx, binding, owner, next.seq + 1, 'next')])
+  publishSeeds(tx, [makeSeed(tx, binding, owner, next.seq + 1, 'next')])
   tx.audit({
     action: 'rotate_seed_pair',
     entity_type: 'fair_seed',
@@ -185,8 +184,8 @@ function makeSeed(
 }
 
 /** Stores commitments and puts each into the log. */
-async function publishSeeds(tx: Tx, seeds: readonly NewSeed[]): Promise<void> {
-  await insertSeeds(tx, seeds)
+function publishSeeds(tx: Tx, seeds: readonly NewSeed[]): void {
+  tx.awaitBeforeCommit(insertSeeds(tx, seeds))
   for (const seed of seeds)
     tx.log({ type: 'commit', commitHash: seed.commit_hash, doc: JSON.parse(seed.doc) })
 }

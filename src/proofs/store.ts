@@ -41,12 +41,22 @@ export async function lockPairs(
   )
 }
 
-/** The newest seeds of these players on these games, locked; active, next and, for salt and sequence, the last revealed. */
+/**
+ * Players of games, each once, in the order in which their rows are locked. Joined laterally, so that their rows are found
+ * by index whatever is known of the table: a plan of the first minutes would read every row of the tenant.
+ */
+export const PLAYERS_IN_ORDER =
+  '(select distinct * from unnest($1::text[], $2::text[]) as p(game_id, user_id) order by 1, 2) as p'
+
+/** The current and the next seed of these players on these games, locked. */
 export function loadPairsForUpdate(tx: Tx, pairs: readonly { game_id: string; user_id: string }[]) {
   return tx.rows<SeedRow>(
-    `select ${SEED_COLUMNS} from fair_seeds
-     where (game_id, user_id) in (select * from unnest($1::text[], $2::text[])) and seed_status in ('active', 'next')
-     order by id for no key update`,
+    `select s.* from ${PLAYERS_IN_ORDER}
+     cross join lateral (
+       select ${SEED_COLUMNS} from fair_seeds x
+       where x.game_id = p.game_id and x.user_id = p.user_id and x.seed_status in ('active', 'next')
+       limit 2 for no key update
+     ) s`,
     [pairs.map((pair) => pair.game_id), pairs.map((pair) => pair.user_id)],
     'pairs_for_update',
   )
@@ -55,9 +65,10 @@ export function loadPairsForUpdate(tx: Tx, pairs: readonly { game_id: string; us
 /** Salt and last sequence number of players who have had a pair before. */
 export function loadHolders(tx: Tx, pairs: readonly { game_id: string; user_id: string }[]) {
   return tx.rows<{ game_id: string; user_id: string; holder: string; holder_salt: string; seq: number }>(
-    `select distinct on (game_id, user_id) game_id, user_id, holder, holder_salt, seq from fair_seeds
-     where (game_id, user_id) in (select * from unnest($1::text[], $2::text[]))
-     order by game_id, user_id, seq desc`,
+    `select p.game_id, p.user_id, s.holder, s.holder_salt, s.seq from ${PLAYERS_IN_ORDER}
+     cross join lateral (
+       select * from fair_seeds x where x.game_id = p.game_id and x.user_id = p.user_id order by x.seq desc limit 1
+     ) s`,
     [pairs.map((pair) => pair.game_id), pairs.map((pair) => pair.user_id)],
     'pair_holders',
   )
@@ -130,8 +141,8 @@ export async function revealSeeds(
                                    (select max(result_timestamp) from spin_results where seed_id = s.id),
                                    (select max(result_timestamp) from mystery_results where seed_id = s.id)),
             updated_at = $2, row_version = s.row_version + 1
-     from json_to_recordset($1::json) as r(id uuid, server_seed text) where s.id = r.id`,
-    [JSON.stringify(seeds), tx.now],
+     from unnest($1::uuid[], $3::text[]) as r(id, server_seed) where s.id = r.id and s.id = any($1::uuid[])`,
+    [seeds.map(({ id }) => id), tx.now, seeds.map(({ server_seed }) => server_seed)],
     'reveal_seeds',
   )
 }
@@ -160,6 +171,7 @@ export function loadCommitment(tx: Tx, commit_hash: string) {
   return tx.one<CommitmentRow>(
     'select commit_hash, kind, game_id, seq, doc, config, jws, created_at from fair_commitments where commit_hash = $1',
     [commit_hash],
+    'commitment',
   )
 }
 
@@ -243,11 +255,16 @@ export async function insertNodes(
      select level, node_index, hash from json_to_recordset($1::json) as r(level smallint, node_index bigint, hash text)
      on conflict do nothing`,
     [JSON.stringify(nodes)],
+    'insert_log_nodes',
   )
 }
 
 export async function loadLogSize(tx: Tx): Promise<number> {
-  return (await tx.one<{ size: number }>('select coalesce(max(seq) + 1, 0) as size from fair_log'))!.size
+  return (await tx.one<{ size: number }>(
+    'select coalesce(max(seq) + 1, 0) as size from fair_log',
+    [],
+    'log_size',
+  ))!.size
 }
 
 export type CheckpointRow = { log_size: number; root: string; note: string }
@@ -276,6 +293,7 @@ export async function insertCheckpoint(tx: Tx, row: CheckpointRow): Promise<void
   await tx.rows(
     'insert into fair_checkpoints (log_size, root, note, created_at) values ($1, $2, $3, $4) on conflict do nothing',
     [row.log_size, row.root, row.note, tx.now],
+    'insert_checkpoint',
   )
 }
 

@@ -3,6 +3,7 @@
 import { columnsOf } from '../../db/columns.ts'
 import type { Tx } from '../../db/tx.ts'
 import { PROOF_ID } from '../../prizes/store.ts'
+import { PLAYERS_IN_ORDER } from '../../proofs/store.ts'
 
 export type SpinRequest = { user_id: string; wheel_id: string; request_id: string }
 
@@ -72,17 +73,18 @@ export type ActiveSeed = {
 }
 
 /**
- * The active pairs of these players, locked in id order. This lock is what serialises one player on one wheel:
+ * The active pairs of these players, locked in the order of `loadPairsForUpdate`. This lock is what serialises one player on one wheel:
  * nonces, limits and chances that are read after it are current.
  */
 export function loadActiveSeedsForUpdate(tx: Tx, requests: readonly SpinRequest[]) {
   return tx.rows<ActiveSeed>(
-    `select s.id, s.user_id, s.game_id, s.commit_hash, s.seed_hash, s.sealed_seed, s.client_seed, s.config_version,
-            s.next_nonce, s.committed_at
-     from fair_seeds s
-     where (s.game_id, s.user_id) in (select * from unnest($1::text[], $2::text[])) and s.seed_status = 'active'
-     order by s.id
-     for no key update of s`,
+    `select s.* from ${PLAYERS_IN_ORDER}
+     cross join lateral (
+       select id, user_id, game_id, commit_hash, seed_hash, sealed_seed, client_seed, config_version, next_nonce, committed_at
+       from fair_seeds x
+       where x.game_id = p.game_id and x.user_id = p.user_id and x.seed_status = 'active'
+       limit 1 for no key update
+     ) s`,
     [requests.map((r) => r.wheel_id), requests.map((r) => r.user_id)],
     'wheel_active_seeds',
   )
@@ -93,11 +95,15 @@ export type GrantRow = { id: string; user_id: string; wheel_game_id: string | nu
 /** What these players can spend, locked; oldest expiry first, then oldest award. */
 export function loadGrantsForUpdate(tx: Tx, user_ids: readonly string[]) {
   return tx.rows<GrantRow>(
-    `select id, user_id, wheel_game_id, remaining_chances as remaining
-     from spin_chances
-     where user_id = any($1::text[]) and chance_status = 'active' and awarded_at <= $2 and (expires_at is null or expires_at > $2)
-     order by user_id, expires_at nulls last, awarded_at, id
-     for no key update`,
+    `select c.id, c.user_id, c.wheel_game_id, c.remaining_chances as remaining
+     from (select distinct * from unnest($1::text[]) as p(user_id) order by 1) as p
+     cross join lateral (
+       select * from spin_chances x
+       where x.user_id = p.user_id and x.chance_status = 'active' and x.awarded_at <= $2 and (x.expires_at is null or x.expires_at > $2)
+       order by x.expires_at nulls last, x.awarded_at, x.id
+       for no key update
+     ) c
+     order by c.user_id, c.expires_at nulls last, c.awarded_at, c.id`,
     [user_ids, tx.now],
     'wheel_grants',
   )
@@ -254,12 +260,12 @@ with spin as materialized (
 ), seed as (
   update fair_seeds s set next_nonce = s.next_nonce + r.count, updated_at = $1::timestamptz
   from ${TAKEN.from(2 + SPINS.count)}
-  where s.id = r.id and s.seed_status = 'active' returning 1
+  where s.id = r.id and s.id = any($${2 + SPINS.count}::uuid[]) and s.seed_status = 'active' returning 1
 ), granted as (
   update spin_chances c
      set used_chances = c.used_chances + r.count, remaining_chances = c.remaining_chances - r.count, updated_at = $1::timestamptz
   from ${TAKEN.from(2 + SPINS.count + TAKEN.count)}
-  where c.id = r.id and c.remaining_chances >= r.count returning 1
+  where c.id = r.id and c.id = any($${2 + SPINS.count + TAKEN.count}::uuid[]) and c.remaining_chances >= r.count returning 1
 ), chance as (
   insert into spin_chances (id, user_id, chance_type, award_reason, chance_count, remaining_chances, awarded_at, created_at, updated_at)
   select r.id, r.user_id, 'reward', r.reason, r.count, r.count, $1, $1, $1

@@ -2,6 +2,8 @@
  * The wheel as doors use it: HTTP routes, rooms, jobs and the load test call the same functions. Holds what is
  * shared between requests (batches, versions, opened seeds) and nothing that cannot be read again.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import type { App } from '../../app.ts'
 import { makeBatcher } from '../../db/batch.ts'
 import type { Actor, Tx, UseCase } from '../../db/tx.ts'
@@ -55,6 +57,11 @@ export type Wheel = {
   visit(actor: Actor, game: string): Promise<{ awarded: number; chances_left: number }>
   /** The actor's two commitments on a wheel; made, logged and checkpointed first if they are not there. */
   seedPair(actor: Actor, game: string): Promise<PairView>
+  /**
+   * After a new version: makes the pairs that these players' next spins will need, some at a time. Whoever spins before
+   * it is his turn waits for his own only. Refuses game_not_found, wheel_not_published.
+   */
+  renewPairs(actors: readonly Actor[], wheel_id: string): Promise<void>
   /** Once per `request_id`, where one is given: a repeat shows the same secret and the pair as it is now. */
   rotate(actor: Actor, game: string, input: RotateInput): Promise<RotateAnswer>
   publish(actor: Actor, game: string): ReturnType<typeof publishWheel>
@@ -95,6 +102,11 @@ const MOVES_MAX = 4
 const SPIN_TRIES_MAX = 5
 /** A move is late by at most the first; the second is how late a wheel's own rhythm may begin. */
 const LOOK_AGAIN_MS = { running: 100, idle: 1_000 }
+
+/** Two signatures and five rows of the log each: a crowd in one transaction would hold the loop and the log's head. */
+const RENEWED_AT_ONCE = 8
+/** So that a crowd's renewal takes a part of the machine for seconds and not all of it for one. */
+const RENEWAL_PAUSE_MS = 50
 
 /** The unique key of requests decided: the same request was answered by another process at this moment. */
 function isAnsweredElsewhere(error: unknown): boolean {
@@ -162,6 +174,14 @@ export function makeWheel({
 
   const preparePair = (actor: Actor, wheel_id: string) =>
     pairs.submit(actor.tenantId, actor.userId, { user_id: actor.userId, wheel_id })
+
+  async function renewPairs(actors: readonly Actor[], wheel_id: string): Promise<void> {
+    for (let next = 0; next < actors.length; next += RENEWED_AT_ONCE) {
+      const some = actors.slice(next, next + RENEWED_AT_ONCE)
+      await Promise.all(some.map((actor) => preparePair(actor, wheel_id)))
+      await sleep(RENEWAL_PAUSE_MS)
+    }
+  }
 
   async function headOf(actor: Actor, game: string): Promise<WheelHead> {
     return (await app.run(actor, findWheel, game)) ?? refuse('game_not_found')
@@ -320,6 +340,7 @@ export function makeWheel({
     chances: (actor, game) => app.run(actor, readChances, { ...(game !== undefined && { game }) }),
     visit: (actor, game) => app.run(actor, visitWheel, { game }),
     seedPair,
+    renewPairs,
     rotate,
     publish: (actor, game) => app.run(actor, publishWheel, { game }),
     openRound: open,
