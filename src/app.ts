@@ -5,7 +5,7 @@
 import type { Clock } from './clock.ts'
 import { type Once, type OnceKey, onceAll } from './db/once.ts'
 import type { Database } from './db/pool.ts'
-import { type Actor, type GameEvent, inputHash, makeRunner, type UseCase } from './db/tx.ts'
+import { type Actor, type GameEvent, inputHash, makeRunner, type RunOptions, type UseCase } from './db/tx.ts'
 import type { Fault } from './faults.ts'
 import type { FairKeys } from './proofs/keys.ts'
 
@@ -18,7 +18,7 @@ export type App = {
   readonly database: Database
   readonly keys: FairKeys
   /** Runs a use case in one transaction of the actor's tenant; see db/tx.ts. */
-  run<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I): Promise<O>
+  run<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I, options?: RunOptions): Promise<O>
   /**
    * Runs a use case at most once per key; key and effect commit together. Answers the JSON text that was
    * answered first. Refuses `idempotency_in_progress` while the first call runs and `idempotency_key_reused`

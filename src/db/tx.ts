@@ -190,9 +190,17 @@ export async function together<T extends readonly Promise<unknown>[]>(
   }) as { -readonly [K in keyof T]: Awaited<T[K]> }
 }
 
+export type RunOptions = {
+  /**
+   * Statements are planned once per connection, whatever their parameters are: for batches, whose statements find rows
+   * by key. A batch of one would be planned anew each time, which costs a tenth of it.
+   */
+  keeps_plans?: boolean
+}
+
 export type Runner = {
   /** Runs one use case in one transaction. Class-40 errors are repeated; refusals roll back and pass through. */
-  run<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I): Promise<O>
+  run<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I, options?: RunOptions): Promise<O>
 }
 
 export type RunnerOptions = {
@@ -212,14 +220,19 @@ export type RunnerOptions = {
 export function makeRunner(options: RunnerOptions): Runner {
   const { database, now, publish, logged: grown, stirred: tellUsers, keys, fault } = options
 
-  async function attempt<I, O>(actor: Actor, useCase: UseCase<I, O>, input: I): Promise<O> {
+  async function attempt<I, O>(
+    actor: Actor,
+    useCase: UseCase<I, O>,
+    input: I,
+    options: RunOptions,
+  ): Promise<O> {
     const client = await database.connect()
     let broken: Error | undefined
     let tell: (() => void) | undefined
     let tx: RunningTx | undefined
     try {
       // Awaited: what is sent behind a begin that failed would run as the owner and outside of any transaction.
-      await client.query(beginText(actor.tenantId))
+      await client.query(beginText(actor.tenantId, options))
       const running = new RunningTx(client, actor, now(), keys)
       tx = running
       const answer = await useCase(running, input)
@@ -245,10 +258,10 @@ export function makeRunner(options: RunnerOptions): Runner {
   }
 
   return {
-    async run(actor, useCase, input) {
+    async run(actor, useCase, input, options = {}) {
       for (let tries = 0; ; tries++) {
         try {
-          return await attempt(actor, useCase, input)
+          return await attempt(actor, useCase, input, options)
         } catch (error) {
           const clashed =
             typeof (error as { code?: unknown }).code === 'string' &&
@@ -280,9 +293,10 @@ async function rolledBack(
  * Begin, role and tenant in one round trip. The simple protocol takes no parameters, so the tenant is
  * checked to be a uuid and nothing else before it becomes text.
  */
-function beginText(tenantId: string): string {
+function beginText(tenantId: string, { keeps_plans = false }: RunOptions): string {
   if (!UUID.test(tenantId)) throw new Error('a transaction needs a tenant id')
-  return `begin; set local role livedraw_app; set local app.tenant_id = '${tenantId}'`
+  const plans = keeps_plans ? '; set local plan_cache_mode = force_generic_plan' : ''
+  return `begin; set local role livedraw_app; set local app.tenant_id = '${tenantId}'${plans}`
 }
 
 /** Hash of an input, for idempotency: the same request gives the same text whatever its key order. */

@@ -131,6 +131,7 @@ export function makeWheel({
         systemActor(tenantId),
         (tx, inputs: readonly SpinInput[]) => spinBatch(tx, inputs, memory),
         items,
+        { keeps_plans: true },
       ),
   })
 
@@ -151,6 +152,7 @@ export function makeWheel({
           )
         },
         distinct,
+        { keeps_plans: true },
       )
       for (const seed_id of closed) memory.pairs.forget(seed_id)
       await checkpoints.make(tenantId)
