@@ -163,7 +163,7 @@ const OPEN = 1
 const CLOSED = 3
 const CODE_MASK = 0x1f
 /** A crowd is written to for so long before the loop turns: answers of the database and requests wait no longer. */
-const SLICE_MS = 4
+const SLICE_MS = 2
 const WRITES_PER_LOOK = 16
 const live = new Set<Outbox>()
 /** Who gets an answer to a request of his own. They are written to first. */

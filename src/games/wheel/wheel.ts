@@ -2,8 +2,6 @@
  * The wheel as doors use it: HTTP routes, rooms, jobs and the load test call the same functions. Holds what is
  * shared between requests (batches, versions, opened seeds) and nothing that cannot be read again.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-
 import type { App } from '../../app.ts'
 import { makeBatcher } from '../../db/batch.ts'
 import type { Actor, Tx, UseCase } from '../../db/tx.ts'
@@ -104,9 +102,7 @@ const SPIN_TRIES_MAX = 5
 const LOOK_AGAIN_MS = { running: 100, idle: 1_000 }
 
 /** Two signatures and five rows of the log each: a crowd in one transaction would hold the loop and the log's head. */
-const RENEWED_AT_ONCE = 8
-/** So that a crowd's renewal takes a part of the machine for seconds and not all of it for one. */
-const RENEWAL_PAUSE_MS = 50
+const RENEWED_AT_ONCE = 64
 
 /** The unique key of requests decided: the same request was answered by another process at this moment. */
 function isAnsweredElsewhere(error: unknown): boolean {
@@ -181,7 +177,6 @@ export function makeWheel({
     for (let next = 0; next < actors.length; next += RENEWED_AT_ONCE) {
       const some = actors.slice(next, next + RENEWED_AT_ONCE)
       await Promise.all(some.map((actor) => preparePair(actor, wheel_id)))
-      await sleep(RENEWAL_PAUSE_MS)
     }
   }
 
