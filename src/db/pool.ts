@@ -12,7 +12,13 @@ pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
 })
 
 export type Database = {
+  /** A connection of the owner, for what looks across tenants. */
   connect(): Promise<PoolClient>
+  /**
+   * A connection that is `livedraw_app` from its first statement on. Without a tenant it sees nothing, so statements may
+   * be sent behind a `begin` whose answer is not there yet: should it fail, they do no harm.
+   */
+  connectAsApp(): Promise<PoolClient>
   query<R = any>(text: string, values?: readonly unknown[]): Promise<R[]>
   end(): Promise<void>
   stats(): { total: number; idle: number; waiting: number }
@@ -55,22 +61,45 @@ class GatheringSocket extends Socket {
   }
 }
 
-/** Opens a pool on `url` as the owner role; every use case steps down to `livedraw_app` inside its transaction. */
+/** Of the owner's connections there are a quarter as many: few requests look across tenants. */
+const OWNER_SHARE = 4
+
+/** Opens the pools on `url`: use cases run as `livedraw_app`, in transactions of a tenant. */
 export function openPool(
   url: string,
   onError: (error: Error) => void,
   limits: PoolLimits = POOL_LIMITS,
 ): Database {
-  return openPgPool(url, onError, limits, 'livedraw').database
+  const { pool: app } = openPgPool(url, onError, limits, 'livedraw')
+  // Travels in front of the first statement. When it fails the connection has failed, and says so again.
+  app.on('connect', (client) => void client.query('set role livedraw_app').catch(() => {}))
+  const owner_limits = { ...limits, connections_max: Math.ceil(limits.connections_max / OWNER_SHARE) }
+  const { pool: owner, database } = openPgPool(url, onError, owner_limits, 'livedraw-owner')
+  return {
+    ...database,
+    connectAsApp: () => app.connect(),
+    end: async () => void (await Promise.all([app.end(), owner.end()])),
+    stats: () => ({
+      total: app.totalCount + owner.totalCount,
+      idle: app.idleCount + owner.idleCount,
+      waiting: app.waitingCount + owner.waitingCount,
+    }),
+  }
 }
 
-/** The same with the pool itself, for a library that takes one. `name` is what PostgreSQL shows of its sessions. */
+/** The owner's connections only. */
+export type OwnDatabase = Omit<Database, 'connectAsApp'>
+
+/**
+ * One pool of the owner, and the pool itself for a library that takes one. `name` is what PostgreSQL shows of its
+ * sessions.
+ */
 export function openPgPool(
   url: string,
   onError: (error: Error) => void,
   limits: PoolLimits,
   name: string,
-): { pool: pg.Pool; database: Database } {
+): { pool: pg.Pool; database: OwnDatabase } {
   const pool = new pg.Pool({
     connectionString: url,
     max: limits.connections_max,
@@ -87,7 +116,7 @@ export function openPgPool(
   })
   pool.on('error', onError)
   pool.on('connect', (client) => client.on('error', onError))
-  const database: Database = {
+  const database: OwnDatabase = {
     connect: () => pool.connect(),
     query: async (text, values) => (await pool.query(text, values as unknown[])).rows,
     end: () => pool.end(),

@@ -88,6 +88,7 @@ class RunningTx implements Tx {
   readonly #fair: FairEvent[] = []
   readonly #tells: ((logged: readonly LoggedFairEvent[]) => void)[] = []
   readonly #works: Promise<unknown>[] = []
+  #begun: Promise<unknown> = Promise.resolve()
   #is_over = false
 
   constructor(client: PoolClient, actor: Actor, now: Date, keys: FairKeys) {
@@ -128,6 +129,12 @@ class RunningTx implements Tx {
     this.#tells.push(tell)
   }
 
+  /** Its answer is awaited with that of the first statement, which travels with it (see `connectAsApp`). */
+  begin(text: string): void {
+    this.#begun = this.#client.query(text)
+    this.awaitBeforeCommit(this.#begun)
+  }
+
   awaitBeforeCommit(work: Promise<unknown>): void {
     // It is awaited later, or not at all when something else fails first.
     work.catch(() => {})
@@ -153,6 +160,9 @@ class RunningTx implements Tx {
 
   /** Why the transaction failed: work that is still to be awaited failed before a statement that was refused for it. */
   async causeOf(error: unknown): Promise<unknown> {
+    // What was read without a tenant is no answer.
+    const [begun] = await Promise.allSettled([this.#begun])
+    if (begun.status === 'rejected') return begun.reason
     if ((error as { code?: unknown }).code !== IN_FAILED_TRANSACTION) return error
     const settled = await Promise.allSettled(this.#works)
     return settled.find((work) => work.status === 'rejected')?.reason ?? error
@@ -226,15 +236,14 @@ export function makeRunner(options: RunnerOptions): Runner {
     input: I,
     options: RunOptions,
   ): Promise<O> {
-    const client = await database.connect()
+    const client = await database.connectAsApp()
     let broken: Error | undefined
     let tell: (() => void) | undefined
     let tx: RunningTx | undefined
     try {
-      // Awaited: what is sent behind a begin that failed would run as the owner and outside of any transaction.
-      await client.query(beginText(actor.tenantId, options))
       const running = new RunningTx(client, actor, now(), keys)
       tx = running
+      running.begin(beginText(actor.tenantId, options))
       const answer = await useCase(running, input)
       fault?.('before', running.eventTypes())
       const { events, logged, stirred } = await running.finish()

@@ -35,7 +35,7 @@ export async function takeLifeLock(session: PoolClient, pool_id: string): Promis
  * Frees the jobs of pools that no longer live: their session ended, so their lock is free. The queue itself would wait
  * four hours, because it cannot tell a dead worker from a slow one.
  */
-export async function freeJobsOfTheDead(database: Database): Promise<void> {
+export async function freeJobsOfTheDead(database: Pick<Database, 'query'>): Promise<void> {
   await database.query(
     `with holders as materialized (
        select distinct locked_by from graphile_worker.jobs where locked_by is not null
@@ -47,7 +47,7 @@ export async function freeJobsOfTheDead(database: Database): Promise<void> {
 }
 
 /** Puts waiting jobs where a clock that was moved by a test says they are. */
-export async function alignJobs(database: Database, now: Date): Promise<void> {
+export async function alignJobs(database: Pick<Database, 'query'>, now: Date): Promise<void> {
   await database.query(
     `update graphile_worker._private_jobs
      set run_at = now() + ((payload ->> 'due_at')::timestamptz - $1)
@@ -59,7 +59,7 @@ export async function alignJobs(database: Database, now: Date): Promise<void> {
 export type QueueCounts = { waiting: number; late: number; failed: number }
 
 /** How many jobs wait for their time, are past it, and were given up. */
-export async function countJobs(database: Database): Promise<QueueCounts> {
+export async function countJobs(database: Pick<Database, 'query'>): Promise<QueueCounts> {
   const [row] = await database.query<QueueCounts>(
     `select count(*) filter (where attempts < max_attempts and run_at > now())::int as waiting,
             count(*) filter (where attempts < max_attempts and run_at <= now())::int as late,
