@@ -138,7 +138,7 @@ export async function revealSeeds(
   await tx.rows(
     `update fair_seeds s set seed_status = 'revealed', server_seed = r.server_seed,
             revealed_at = greatest($2::timestamptz, s.committed_at + interval '1 millisecond',
-                                   (select max(result_timestamp) from spin_results where seed_id = s.id),
+                                   (select max(result_timestamp) from spin_results where seed_id = s.id and user_id = s.user_id),
                                    (select max(result_timestamp) from mystery_results where seed_id = s.id)),
             updated_at = $2, row_version = s.row_version + 1
      from unnest($1::uuid[], $3::text[]) as r(id, server_seed) where s.id = r.id and s.id = any($1::uuid[])`,

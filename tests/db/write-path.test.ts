@@ -359,6 +359,42 @@ describe('the write path', () => {
       )
     })
 
+    it('S1-02 behind a begin that failed its statements see no tenant and change nothing', async () => {
+      await stage.aWheel()
+      const client = await stage.database.connectAsApp()
+      try {
+        const [began, seen, changed, made] = await Promise.allSettled([
+          client.query('begin; this is no statement'),
+          client.query('select id from wheel_games'),
+          client.query('update wheel_games set wheel_name = $1', ['mine']),
+          client.query(`insert into game_heads (tenant_id, game_id) values ($1, 'x')`, [
+            stage.tenants.get('acme') ?? [...stage.tenants.values()][0],
+          ]),
+        ])
+        assert.equal(began.status, 'rejected')
+        assert.deepEqual(seen.status === 'fulfilled' && seen.value.rows, [])
+        assert.equal(changed.status === 'fulfilled' && changed.value.rowCount, 0)
+        assert.match(String(made.status === 'rejected' && made.reason), /row-level security/)
+      } finally {
+        client.release()
+      }
+      assert.equal(await stage.app.run(alice(), async () => 'served again', undefined), 'served again')
+    })
+
+    it('S1-49 a batch is planned once per connection, however small it is', async () => {
+      const wheel_id = await stage.aWheel()
+      await stage.grant('alice', 40)
+      for (let i = 0; i < 12; i++) await stage.wheel.spin(alice(), { wheel_id, request_id: `r-${i}` })
+      const planned = await stage.inTenant((tx) =>
+        tx.rows<{ name: string; again: number; kept: number }>(
+          `select name, custom_plans as again, generic_plans as kept from pg_prepared_statements where name = 'wheel_record'`,
+        ),
+      )
+      assert.equal(planned.length, 1, 'the connection that spun last is the first to be lent')
+      assert.equal(planned[0]!.again, 0)
+      assert.ok(planned[0]!.kept > 0)
+    })
+
     it('S1-48 its audit rows are a chain per tenant: dense, linked, and recomputable from the rows alone', async () => {
       await Promise.all(
         times(15, (i) =>

@@ -146,6 +146,30 @@ describe('playing in wheel rooms', () => {
     await client.leave()
   })
 
+  it('S1-07 whoever is in the room has a pair for a new version before he spins; a spectator gets none', async () => {
+    const [player, watcher] = [await stage.play('dan'), await stage.watch()]
+    await stage.inTenant((tx) =>
+      tx.rows(`update wheel_rewards set reward_label = 'Twelve' where reward_slug = 'ten'`),
+    )
+    const { config_version } = await stage.running.wheel.publish(stage.actor('boss', ['operator']), 'summer')
+    const pairs = () =>
+      stage.inTenant((tx) =>
+        tx.rows<{ user_id: string; seed_status: string; next_nonce: number }>(
+          `select user_id, seed_status, next_nonce from fair_seeds
+           where config_version = $1 and seed_status in ('active', 'next') order by user_id, seed_status`,
+          [config_version],
+        ),
+      )
+    await until('the pair', async () => (await pairs()).length > 0)
+    assert.deepEqual(await pairs(), [
+      { user_id: 'dan', seed_status: 'active', next_nonce: 0 },
+      { user_id: 'dan', seed_status: 'next', next_nonce: 0 },
+    ])
+    const spun: any = await player.request('spin', { request_id: aRequest() })
+    assert.equal(spun.nonce, 0)
+    await Promise.all([player.leave(), watcher.leave()])
+  })
+
   it('reads seed pairs, rotates them and refuses a client seed that is none', async () => {
     const client = await stage.play('cid')
     const pair: any = await client.request('seed_pair')

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type Client, CloseCode, matchMaker, Room } from '@colyseus/core'
+import { type Client, CloseCode, matchMaker, Protocol, Room } from '@colyseus/core'
 import { type SchemaType, StateView, schema, t } from '@colyseus/schema'
 import { Client as Sdk } from '@colyseus/sdk'
 import fc from 'fast-check'
@@ -161,6 +161,38 @@ describe('outgoing frames', () => {
     )
     assert.equal(chunks[0]![0], chunks[1]![0], 'clients with the same frames share one buffer')
     assert.equal(wireCounts().frames - before.frames, 8)
+    await room.disconnect()
+  })
+
+  it('K-03 a crowd is written to in slices: the loop turns between them, and an answer overtakes the crowd', async () => {
+    const clients = await Promise.all(Array.from({ length: 80 }, () => joined()))
+    const room = roomOf<TableRoom>(clients[0]!.roomId)
+    const order: string[] = []
+    for (const { sessionId } of clients) {
+      const client = clientOf(room, sessionId)
+      const socket = (client.ref as unknown as { _socket: Socket })._socket
+      const write = socket.write
+      socket.write = function (this: Socket, ...args: any[]) {
+        order.push(sessionId)
+        // As slow as a kernel with much to do.
+        for (const end = performance.now() + 0.5; performance.now() < end; );
+        return Reflect.apply(write, this, args)
+      } as Socket['write']
+    }
+    room.set(1)
+    // A patch goes to the one who came first last.
+    const last = room.clients[0]!.sessionId
+    const asked = clients.find(({ sessionId }) => sessionId === last)!
+    // The request comes when the crowd's turn has begun.
+    await turn()
+    assert.ok(order.length > 0 && order.length < clients.length, `${order.length} writes in the first slice`)
+    const at = order.length
+    clientOf(room, asked.sessionId).raw(Buffer.from([Protocol.ROOM_RESPONSE, 1, 0]))
+    await until('all frames', () => clients.every((client) => codesOf(client).includes(15)))
+    assert.ok(order.indexOf(asked.sessionId) < clients.length - 1, 'the last one is not last any more')
+    assert.ok(order.indexOf(asked.sessionId) - at < 40, 'it waited for one slice at most')
+    assert.deepEqual(codesOf(asked).slice(2), [15, 22], 'in one write, in the order it was said')
+    assert.equal(order.length, clients.length)
     await room.disconnect()
   })
 
