@@ -1,7 +1,7 @@
 /**
- * `npm test`: the tests that drive a whole server from outside, in a browser or by killing it, beside all others: they
- * mostly wait. Each part is a mocha of its own; the words of the first come when the others have spoken, and one summary
- * of both ends it. Arguments go to both (`npm test -- -g S2-18`).
+ * `npm test`: the tests that drive a whole server from outside, in a browser or by killing it, and those that start
+ * programs of their own, beside all others: they mostly wait. Each part is a mocha of its own; the words of these come
+ * when the others have spoken, and one summary of all ends it. Arguments go to all (`npm test -- -g S2-18`).
  */
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
@@ -9,6 +9,11 @@ import { stripVTControlCharacters } from 'node:util'
 
 const MOCHA = createRequire(import.meta.url).resolve('mocha/bin/mocha.js')
 const OUTSIDE = ['tests/browser/**/*.test.ts', 'tests/chaos/**/*.test.ts']
+const PROGRAMS = [
+  'tests/commands/**/*.test.ts',
+  'tests/loadtest/**/*.test.ts',
+  'tests/games/adding-a-game.test.ts',
+]
 const OUTCOMES = ['passing', 'pending', 'failing']
 
 /** Runs a part; `hear` gets what it says as it says it. Answers its exit code and the counts of its summary. */
@@ -42,12 +47,14 @@ function countOf(text, outcome) {
 
 const parts = await Promise.all([
   run(
-    OUTSIDE.flatMap((files) => ['--ignore', files]),
+    [...OUTSIDE, ...PROGRAMS].flatMap((files) => ['--ignore', files]),
     (chunk) => process.stdout.write(chunk),
   ),
-  run(['--no-config', '--timeout', '20000', '--exit', ...OUTSIDE], () => {}),
+  ...[OUTSIDE, PROGRAMS].map((files) =>
+    run(['--no-config', '--timeout', '20000', '--exit', ...files], () => {}),
+  ),
 ])
-process.stdout.write(parts[1].text)
+for (const { text } of parts.slice(1)) process.stdout.write(text)
 
 const [passing, pending, failing] = OUTCOMES.map((_, i) =>
   parts.reduce((sum, { counts }) => sum + (counts[i] ?? 0), 0),

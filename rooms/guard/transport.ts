@@ -13,10 +13,10 @@ export type TransportOptions = HttpGuardOptions & {
   origins?: readonly string[]
 }
 
-/** Makes the transport on `http` behind `guardHttp`. `randomBytes` gives that many that nobody can guess. */
+/** Makes the transport on `http` behind `guardHttp`. `makeSecret` gives that many bytes that nobody can guess. */
 export function makeReaderTransport(
   http: Server,
-  randomBytes: (count: number) => Buffer,
+  makeSecret: (count: number) => Buffer,
   options: TransportOptions,
 ): WebSocketTransport {
   const limits = { ...LIMITS, ...options.limits }
@@ -38,7 +38,7 @@ export function makeReaderTransport(
       },
     } as ConstructorParameters<typeof WebSocketTransport>[0] & { closeTimeout: number },
     limits,
-    randomBytes,
+    makeSecret,
   )
 }
 
@@ -58,17 +58,17 @@ const PING_BYTES = 8
  */
 class ReaderTransport extends WebSocketTransport {
   private readonly limits: GuardLimits
-  private readonly randomBytes: (count: number) => Buffer
+  private readonly makeSecret: (count: number) => Buffer
   private readonly slices = Array.from({ length: PING_SLICES }, () => new Set<PingedSocket>())
 
   constructor(
     options: ConstructorParameters<typeof WebSocketTransport>[0],
     limits: GuardLimits,
-    randomBytes: (count: number) => Buffer,
+    makeSecret: (count: number) => Buffer,
   ) {
     super(options)
     this.limits = limits
-    this.randomBytes = randomBytes
+    this.makeSecret = makeSecret
     let number = 0
     this.wss.on('connection', (socket: PingedSocket) => {
       const slice = this.slices[number++ % PING_SLICES]!
@@ -90,10 +90,10 @@ class ReaderTransport extends WebSocketTransport {
 
   private pingAll(sockets: ReadonlySet<PingedSocket>): void {
     // Asked for once: a call costs as much as the rest of a ping.
-    const random = this.randomBytes(PING_BYTES * sockets.size)
+    const secret = this.makeSecret(PING_BYTES * sockets.size)
     let at = 0
     for (const socket of sockets) {
-      this.ping(socket, random.subarray(at, at + PING_BYTES))
+      this.ping(socket, secret.subarray(at, at + PING_BYTES))
       at += PING_BYTES
     }
   }
