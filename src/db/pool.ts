@@ -70,7 +70,7 @@ export function openPool(
   onError: (error: Error) => void,
   limits: PoolLimits = POOL_LIMITS,
 ): Database {
-  const { pool: app } = openPgPool(url, onError, limits, 'livedraw')
+  const { pool: app, database: of_app } = openPgPool(url, onError, limits, 'livedraw')
   // Travels in front of the first statement. When it fails the connection has failed, and says so again.
   app.on('connect', (client) => void client.query('set role livedraw_app').catch(() => {}))
   const owner_limits = { ...limits, connections_max: Math.ceil(limits.connections_max / OWNER_SHARE) }
@@ -78,7 +78,7 @@ export function openPool(
   return {
     ...database,
     connectAsApp: () => app.connect(),
-    end: async () => void (await Promise.all([app.end(), owner.end()])),
+    end: async () => void (await Promise.all([of_app.end(), database.end()])),
     stats: () => ({
       total: app.totalCount + owner.totalCount,
       idle: app.idleCount + owner.idleCount,
@@ -114,12 +114,24 @@ export function openPgPool(
     stream: () => new GatheringSocket(),
     application_name: name,
   })
-  pool.on('error', onError)
-  pool.on('connect', (client) => client.on('error', onError))
+  let is_ending = false
+  const report = (error: Error) => {
+    // PostgreSQL may stop before it has read that we go: no news.
+    if (is_ending) return
+    // The pool hangs the whole client on it, which is nothing for a log.
+    Reflect.deleteProperty(error, 'client')
+    onError(error)
+  }
+  pool.on('error', report)
+  pool.on('connect', (client) => client.on('error', report))
+  const end = () => {
+    is_ending = true
+    return pool.end()
+  }
   const database: OwnDatabase = {
     connect: () => pool.connect(),
     query: async (text, values) => (await pool.query(text, values as unknown[])).rows,
-    end: () => pool.end(),
+    end,
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
   }
   return { pool, database }
