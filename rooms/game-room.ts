@@ -1,17 +1,19 @@
 /**
- * The room of a game that closes: a door and a window. Requests go to use cases, the state is the fold of committed
- * events, and nothing is decided or remembered here, so that there may be any number of rooms of one game and each may
- * die at any time. What a game shows and what may be asked of it is its `GameRoomKind`; all else is this file.
+ * The room of a game: a door and a window. Requests go to use cases, the state is the fold of committed events, and
+ * nothing is decided or remembered here, so that there may be any number of rooms of one game and each may die at any
+ * time. Players and spectators sit in rooms of their own: the crowd gets a slower patch and cannot slow the players
+ * down (K-03). What a game shows and what may be asked of it is its `GameRoomKind`; all else is this file.
  */
 import { type AuthContext, CloseCode, Room, ServerError } from '@colyseus/core'
 import type { App } from '../src/app.ts'
 import type { Actor, GameEvent } from '../src/db/tx.ts'
-import { sinceRequest } from '../src/games/wheel/schemas.ts'
+import { requestId, sinceRequest } from '../src/games/wheel/schemas.ts'
 import type { Auth } from '../src/http/auth.ts'
 import type { Checkpoints } from '../src/proofs/checkpoints.ts'
 import {
   type Answer,
   type AnyHandler,
+  actorOf,
   makeAnswer,
   putOut,
   type Session,
@@ -68,20 +70,30 @@ export type GameState = {
 /** Something that everybody is told, right after the patch that holds it. */
 export type Told = { type: string; message: Record<string, unknown> }
 
+/** A room's state and what keeps it true. */
+export type GameView<State extends GameState, Snapshot> = GameFold<Snapshot> & {
+  readonly state: State
+  /** Sets what a clock changes without an event, such as the phase of a game with hours. Called once per tick. */
+  keepTime?(now: Date): void
+}
+
 export type GameRoomKind<State extends GameState, Snapshot extends { version: number }> = {
   /** Of the room. */
   name: string
-  makeState(): State
-  fold(state: State): GameFold<Snapshot>
+  makeView(): GameView<State, Snapshot>
   /** The game that this actor may see under that name. */
   find(actor: Actor, game: string): Promise<{ id: string; is_public: boolean } | undefined>
   snapshot(reader: Actor, gameId: string): Promise<Snapshot>
   since(reader: Actor, gameId: string, version: number): ReturnType<GameSource<Snapshot>['since']>
   /** What of these events is told, in order. A change of phase is told anyway. */
   tell(events: readonly GameEvent[]): Told[]
+  /** Hears the same events, and who sits here: for work that those who play will need soon. */
+  prepare?(events: readonly GameEvent[], gameId: string, players: () => Actor[]): Promise<void>
   /** Requests beside `since`. */
   messages(answer: Answer): Record<string, AnyHandler>
 }
+
+const SINCE_REQUEST = sinceRequest.extend({ request_id: requestId.optional() })
 
 /** Makes the class of a game's rooms, closed over what they lead to. */
 export function makeGameRoom<State extends GameState, Snapshot extends { version: number }>(
@@ -111,12 +123,13 @@ export function makeGameRoom<State extends GameState, Snapshot extends { version
     metadata: { room_key: string }
     client: SessionClient
   }> {
+    #view = kind.makeView()
     #game: LiveGame<Snapshot> | undefined
     #crowd = { tenantId: '', gameId: '' }
     #phase = ''
     #counted_at_ms = Number.NEGATIVE_INFINITY
     #ends: (() => void)[] = []
-    override state = kind.makeState()
+    override state = this.#view.state
     override maxClients = limits.players_max
     override maxMessagesPerSecond = limits.messages_per_second
     override patchRate = limits.players_patch_ms
@@ -152,7 +165,7 @@ export function makeGameRoom<State extends GameState, Snapshot extends { version
           snapshot: () => kind.snapshot(reader, gameId),
           since: (version) => kind.since(reader, gameId, version),
         },
-        fold: kind.fold(this.state),
+        fold: this.#view,
       })
       this.#game = game
       this.#crowd = place
@@ -165,6 +178,7 @@ export function makeGameRoom<State extends GameState, Snapshot extends { version
         }),
       )
       await game.start()
+      this.#view.keepTime?.(app.clock.now())
       this.#phase = this.state.phase
       this.#count()
       this.clock.setInterval(() => this.#tick(), 0)
@@ -186,7 +200,7 @@ export function makeGameRoom<State extends GameState, Snapshot extends { version
       ...kind.messages(answer),
       since: answer(
         `${kind.name}.since`,
-        sinceRequest,
+        SINCE_REQUEST,
         async (_client: SessionClient, { version }) => ({
           ...(await this.#game!.since(version)),
           server_time: now_ms(),
@@ -200,14 +214,27 @@ export function makeGameRoom<State extends GameState, Snapshot extends { version
     #tick(): void {
       const elapsed_ms = this.clock.elapsedTime
       const events = this.#game!.tick(elapsed_ms)
-      if (events.length > 0)
-        for (const { type, message } of kind.tell(events))
-          this.broadcast(type, message, { afterNextPatch: true })
+      if (events.length > 0) this.#tell(events)
       if (elapsed_ms - this.#counted_at_ms >= COUNT_EVERY_MS) {
         this.#counted_at_ms = elapsed_ms
         this.#count()
       }
+      this.#view.keepTime?.(app.clock.now())
       this.#tellPhase()
+    }
+
+    #tell(events: readonly GameEvent[]): void {
+      for (const { type, message } of kind.tell(events))
+        this.broadcast(type, message, { afterNextPatch: true })
+      kind
+        .prepare?.(events, this.#crowd.gameId, () => this.#players())
+        .catch((error: unknown) => report(`${kind.name}.prepare`, error))
+    }
+
+    #players(): Actor[] {
+      return this.clients.flatMap(({ auth: session }) =>
+        session === undefined || session.watches ? [] : [actorOf(session)],
+      )
     }
 
     /** The clock, the counts: once a second, however many come and go in it. */

@@ -16,7 +16,7 @@ import { INBOX_ROOM_LIMITS, type InboxRoomLimits, makeInboxRoom } from './inbox/
 import { LOBBY_ROOM_LIMITS, type LobbyRoomLimits, makeLobbyRoom } from './lobby/room.ts'
 import { makeRaffleRoom } from './raffle/room.ts'
 import { type Crowds, makeCrowds } from './spectators.ts'
-import { makeWheelRoom, WHEEL_ROOM_LIMITS, type WheelRoomLimits } from './wheel/room.ts'
+import { makeWheelRoom } from './wheel/room.ts'
 
 type GameRoomMaker = (deps: GameRoomDeps & { app: App }, service: any) => Parameters<typeof defineRoom>[0]
 
@@ -38,7 +38,7 @@ export type RoomDeps = {
   /** Shared with whoever else wants to know who is there (GET /lobby); made here when absent. */
   crowds?: Crowds
   limits?: {
-    wheel?: Partial<WheelRoomLimits>
+    wheel?: Partial<GameRoomLimits>
     games?: Partial<GameRoomLimits>
     lobby?: Partial<LobbyRoomLimits>
     inbox?: Partial<InboxRoomLimits>
@@ -84,7 +84,7 @@ export function makeRooms({
     ...shared,
     wheel,
     checkpoints,
-    limits: { ...WHEEL_ROOM_LIMITS, ...limits.wheel },
+    limits: { ...GAME_ROOM_LIMITS, ...limits.wheel },
   })
   const gameRooms = Object.entries(GAME_ROOMS).map(([name, make]) => {
     const deps = { ...shared, checkpoints, limits: { ...GAME_ROOM_LIMITS, ...limits.games } }

@@ -1,4 +1,4 @@
-/** The room of a guess game: `guess` and `mine` beside what every room of a closing game does. */
+/** The room of a guess game: `guess` and `mine` beside what every room of a game does. */
 import { z } from 'zod'
 import type { GameEvent } from '../../src/db/tx.ts'
 import type { Guess } from '../../src/games/guess/guess.ts'
@@ -22,11 +22,14 @@ export function makeGuessRoom(deps: GameRoomDeps & { guess: Guess }) {
   const { guess } = deps
   return makeGameRoom<GuessState, GuessSnapshot>(deps, {
     name: 'guess',
-    makeState: () => new GuessState(),
-    fold: (state) => ({
-      load: (snapshot) => loadGuess(state, snapshot),
-      apply: (events) => applyToGuess(state, events),
-    }),
+    makeView() {
+      const state = new GuessState()
+      return {
+        state,
+        load: (snapshot) => loadGuess(state, snapshot),
+        apply: (events) => applyToGuess(state, events),
+      }
+    },
     find: (actor, game) => guess.find(actor, game),
     snapshot: (reader, id) => guess.snapshot(reader, id),
     since: (reader, id, version) => guess.since(reader, id, version),

@@ -1,4 +1,4 @@
-/** The room of a raffle: `buy` and `tickets` beside what every room of a closing game does. */
+/** The room of a raffle: `buy` and `tickets` beside what every room of a game does. */
 import { z } from 'zod'
 import type { App } from '../../src/app.ts'
 import type { GameEvent } from '../../src/db/tx.ts'
@@ -29,11 +29,14 @@ export function makeRaffleRoom(deps: GameRoomDeps & { raffle: Raffle; app: Pick<
   const { app, raffle } = deps
   return makeGameRoom<RaffleState, RaffleBoard>(deps, {
     name: 'raffle',
-    makeState: () => new RaffleState(),
-    fold: (state) => ({
-      load: (snapshot) => loadRaffle(state, snapshot),
-      apply: (events) => applyToRaffle(state, events),
-    }),
+    makeView() {
+      const state = new RaffleState()
+      return {
+        state,
+        load: (snapshot) => loadRaffle(state, snapshot),
+        apply: (events) => applyToRaffle(state, events),
+      }
+    },
     async find(actor, game) {
       const found = await raffle.find(actor, game)
       return found?.campaign_status === 'draft' ? undefined : found

@@ -90,6 +90,8 @@ export type WheelView = {
   config: { hash: string; trust: string }
   round_trust: string
   hours: Hours
+  /** Those that `opensAt` was computed from. */
+  told_hours: Hours | undefined
 }
 
 export function makeWheelView(): WheelView {
@@ -99,6 +101,7 @@ export function makeWheelView(): WheelView {
     config: { hash: '', trust: '' },
     round_trust: '',
     hours: { time_zone: 'UTC' },
+    told_hours: undefined,
   }
 }
 
@@ -263,8 +266,17 @@ function setHours(view: WheelView, hours: Hours): void {
   view.state.closesAt = hours.closes_at ?? ''
 }
 
+/** Sets what the hours of a wheel say at `now`. */
+export function keepWheelTime(view: WheelView, now: Date): void {
+  const phase = phaseOf(view, now)
+  if (phase === view.state.phase && view.hours === view.told_hours) return
+  view.told_hours = view.hours
+  view.state.phase = phase
+  view.state.opensAt = opensAtOf(view, now)
+}
+
 /** What a wheel is doing at `now`. Its end is final, its pause is an operator's, the rest is the schedule. */
-export function phaseOf({ status, hours }: WheelView, now: Date): Phase {
+function phaseOf({ status, hours }: WheelView, now: Date): Phase {
   if (status === 'ended') return 'ended'
   if (status === 'paused') return 'paused'
   if (isOpen(hours, now, hours.time_zone)) return 'open'
@@ -272,7 +284,7 @@ export function phaseOf({ status, hours }: WheelView, now: Date): Phase {
 }
 
 /** When a wheel that is closed opens next, as the state shows it; '' while it is open or never opens again. */
-export function opensAtOf({ hours }: WheelView, now: Date): string {
+function opensAtOf({ hours }: WheelView, now: Date): string {
   const next = nextOpening(hours, now, hours.time_zone)
   return next !== null && next > now ? next.toISOString() : ''
 }

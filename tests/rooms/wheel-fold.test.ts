@@ -5,10 +5,9 @@ import { type GameSource, makeLiveGame } from '../../rooms/live-game.ts'
 import { makeCrowds } from '../../rooms/spectators.ts'
 import {
   applyToWheel,
+  keepWheelTime,
   loadWheel,
   makeWheelView,
-  opensAtOf,
-  phaseOf,
   RECENT_MAX,
   WheelSegment,
   WheelSpin,
@@ -250,7 +249,8 @@ describe('the fold of a wheel', () => {
     const phase = (wish: Parameters<typeof aSnapshot>[0], now_ms = at) => {
       const view = makeWheelView()
       loadWheel(view, aSnapshot(wish))
-      return phaseOf(view, new Date(now_ms))
+      keepWheelTime(view, new Date(now_ms))
+      return view.state.phase
     }
     assert.equal(phase({}), 'open')
     assert.equal(phase({ hours: { opens_at: AT } }, at - 1), 'scheduled')
@@ -261,15 +261,23 @@ describe('the fold of a wheel', () => {
     assert.equal(phase({ status: 'ended' }), 'ended')
   })
 
-  it('S2-13 outside its hours of the day a wheel is scheduled, and shows when it opens next', () => {
+  it('S2-13 outside its hours of the day a wheel is scheduled, and shows when it opens next, by its newest version', () => {
     const view = makeWheelView()
     // Noon in UTC is 13:00 in Berlin, an hour after the window.
     const hours = { time_zone: 'Europe/Berlin', valid_from_time: '09:00', valid_until_time: '12:00' }
     loadWheel(view, aSnapshot({ hours }))
-    assert.equal(phaseOf(view, new Date(AT)), 'scheduled')
-    assert.equal(opensAtOf(view, new Date(AT)), '2026-11-21T08:00:00.000Z')
-    assert.equal(phaseOf(view, new Date('2026-11-21T08:00:00Z')), 'open')
-    assert.equal(opensAtOf(view, new Date('2026-11-21T08:00:00Z')), '')
+    const at = (now: string) => {
+      keepWheelTime(view, new Date(now))
+      return [view.state.phase, view.state.opensAt]
+    }
+    assert.deepEqual(at(AT), ['scheduled', '2026-11-21T08:00:00.000Z'])
+    assert.deepEqual(at('2026-11-21T08:00:00Z'), ['open', ''])
+    assert.deepEqual(at('2026-11-21T11:00:00Z'), ['scheduled', '2026-11-22T08:00:00.000Z'])
+    const later = { ...hours, valid_from_time: '10:00' }
+    applyToWheel(view, [
+      anEvent(1, 'wheel.published', { ...aSnapshot().wheel, segments: [], hours: later, status: 'live' }),
+    ])
+    assert.deepEqual(at('2026-11-21T11:00:01Z'), ['scheduled', '2026-11-22T09:00:00.000Z'])
   })
 })
 
