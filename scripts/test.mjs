@@ -4,6 +4,7 @@
  * when the others have spoken, and one summary of all ends it. Arguments go to all (`npm test -- -g S2-18`).
  */
 import { spawn } from 'node:child_process'
+import { accessSync, constants, statfsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { stripVTControlCharacters } from 'node:util'
 
@@ -14,12 +15,37 @@ const PROGRAMS = [
   'tests/loadtest/**/*.test.ts',
   'tests/games/adding-a-game.test.ts',
 ]
+/** A file system in memory, and what a run may take of it: some 300 databases of 15 MB, and a browser. */
+const MEMORY = '/dev/shm'
+const MEMORY_BYTES = 8e9
 const OUTCOMES = ['passing', 'pending', 'failing']
+
+/**
+ * The environment of the parts. Their databases live in memory where there is plenty of it: half of a run was waiting for
+ * files that are made and removed again. Whoever sets TMPDIR, or TEST_DURABLE=1, decides otherwise.
+ */
+function environment() {
+  const { env } = process
+  return env.TMPDIR !== undefined || env.TEST_DURABLE === '1' || !hasMemory()
+    ? env
+    : { ...env, TMPDIR: MEMORY }
+}
+
+function hasMemory() {
+  try {
+    accessSync(MEMORY, constants.W_OK)
+    const { bavail, bsize } = statfsSync(MEMORY)
+    return Math.min(bavail * bsize, process.availableMemory()) >= MEMORY_BYTES
+  } catch {
+    return false
+  }
+}
 
 /** Runs a part; `hear` gets what it says as it says it. Answers its exit code and the counts of its summary. */
 function run(args, hear) {
   const color = process.stdout.isTTY ? ['--color'] : []
   const child = spawn(process.execPath, [MOCHA, ...args, ...color, ...process.argv.slice(2)], {
+    env: ENV,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const said = []
@@ -45,6 +71,14 @@ function countOf(text, outcome) {
   return found === undefined ? undefined : Number(found[1])
 }
 
+/** What a part says from the number of its failures on: titles and reasons. Said again at the end, where it is seen. */
+function failuresOf({ text, counts }) {
+  if (!counts[2]) return ''
+  const summary = [...text.matchAll(/^.* \d+ failing\b.*$/gm)].at(-1)
+  return text.slice(summary?.index)
+}
+
+const ENV = environment()
 const parts = await Promise.all([
   run(
     [...OUTSIDE, ...PROGRAMS].flatMap((files) => ['--ignore', files]),
@@ -55,6 +89,8 @@ const parts = await Promise.all([
   ),
 ])
 for (const { text } of parts.slice(1)) process.stdout.write(text)
+
+for (const part of parts) process.stdout.write(failuresOf(part))
 
 const [passing, pending, failing] = OUTCOMES.map((_, i) =>
   parts.reduce((sum, { counts }) => sum + (counts[i] ?? 0), 0),

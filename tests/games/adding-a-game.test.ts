@@ -63,9 +63,10 @@ describe('docs/adding-a-game.md', function () {
 
   /** Runs a tool of node_modules in the copy. */
   async function run(tool: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
+    const { PATH, HOME, TMPDIR } = process.env
     const child = spawn(process.execPath, [join(house, 'node_modules', tool), ...args], {
       cwd: house,
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], CONTRACT_GAME: 'coin' },
+      env: { PATH, HOME, TMPDIR, CONTRACT_GAME: 'coin' },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''

@@ -38,10 +38,16 @@ describe('the room of a guess game', () => {
     const { serverTime: _t, players: _p, spectators: _s, checkpoint: _c, ...rest } = client.state.toJSON()
     return rest
   }
-  /** What another process wrote is found when the room looks at the table: let that time be now. */
-  const lookNow = (client: WheelSdkRoom) => {
-    roomOf(client).clock.currentTime -= RECONCILED_AFTER_MS
-  }
+  /**
+   * What another process wrote is found when the room looks at the table: let that time be now, and again until it is
+   * there, because a look that is under way may have begun before the last of it was committed.
+   */
+  const untilSeen = (client: WheelSdkRoom, what: string, isTrue: () => boolean) =>
+    until(what, () => {
+      if (isTrue()) return true
+      roomOf(client).clock.currentTime -= RECONCILED_AFTER_MS
+      return false
+    })
   const leave = (...clients: WheelSdkRoom[]) => Promise.all(clients.map((client) => client.leave()))
 
   it('the fields of the state keep their names and their places (H45)', () => {
@@ -396,19 +402,20 @@ describe('the room of a guess game', () => {
     const ann = await play('ann', game)
     const other = stage.anotherProcess()
     await other.guess.guess(stage.actor('bob'), { game_id: game, request_id: aRequest(), value: 9 })
-    lookNow(ann)
-    await until('the other process', () => ann.state.entries === 1)
+    await untilSeen(ann, 'the other process', () => ann.state.entries === 1)
     await guess(ann, 10)
     stage.clock.advance(61_000)
     const tenantId = stage.tenants.get('demo')!
     await Promise.all([other.draws.advanceDue(tenantId), stage.running.draws.advanceDue(tenantId)])
-    lookNow(ann)
-    await until('one draw', () => ann.state.phase === 'drawn')
+    await untilSeen(ann, 'one draw', () => ann.state.phase === 'drawn')
     assert.equal(ann.state.entries, 2)
     stage.clock.advance(10_000)
     await other.draws.advanceDue(tenantId)
-    lookNow(ann)
-    await until('its end', () => ann.state.phase === 'settled' && ann.state.winningNumbers.length === 1)
+    await untilSeen(
+      ann,
+      'its end',
+      () => ann.state.phase === 'settled' && ann.state.winningNumbers.length === 1,
+    )
     const late = await watch(game)
     assert.deepEqual(shown(late), shown(ann))
     await other.stop()
