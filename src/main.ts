@@ -3,7 +3,7 @@
  * The only file of src/ that imports rooms/.
  */
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -78,6 +78,7 @@ import { makeFairKeys } from './proofs/keys.ts'
 import { resealSeeds } from './proofs/reseal.ts'
 import { beaconEntropy, localEntropy, type RoundEntropy } from './proofs/round-entropy.ts'
 import { proofRoutes } from './proofs/routes.ts'
+import { removeServerFile, writeServerFile } from './server-file.ts'
 import { systemActor } from './system.ts'
 import { makeDirectory } from './tenants/directory.ts'
 import { tenantRoutes } from './tenants/routes.ts'
@@ -347,13 +348,12 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
   const bots = config.is_demo ? await playBots(base, { app, directory, tokens, report }) : undefined
   if (bots) steps.push({ name: 'bots', stop: () => bots.stop() })
 
-  const serverFile = join(config.dataDir, 'server.json')
-  mkdirSync(config.dataDir, { recursive: true })
-  writeFileSync(
-    serverFile,
-    `${JSON.stringify({ pid: process.pid, url: base, started_at: systemClock.now().toISOString() })}\n`,
-  )
-  steps.push({ name: 'server file', stop: async () => rmSync(serverFile, { force: true }) })
+  writeServerFile(config.dataDir, {
+    pid: process.pid,
+    url: base,
+    started_at: systemClock.now().toISOString(),
+  })
+  steps.push({ name: 'server file', stop: async () => removeServerFile(config.dataDir) })
   announce({
     url: base,
     pid: process.pid,

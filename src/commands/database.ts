@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import { SUPERUSER } from '../db/embedded/cluster-files.ts'
 import { standing } from '../db/embedded/postmaster.ts'
 import { startEmbedded } from '../db/embedded.ts'
+import { readServerFile } from '../server-file.ts'
 
 export type FoundDatabase = {
   url: string
@@ -44,29 +45,4 @@ export function runningEmbeddedUrl(dataDir: string): string | null {
   if (found.kind !== 'running' || !existsSync(password_file) || readServerFile(dataDir) === null) return null
   const password = encodeURIComponent(readFileSync(password_file, 'utf8').trim())
   return `postgres://${SUPERUSER}:${password}@127.0.0.1:${found.file.port}/livedraw`
-}
-
-export type ServerFile = { pid: number; url: string; started_at: string }
-
-/** What the running server says of itself in DATA_DIR/server.json; null when no such process lives. */
-export function readServerFile(dataDir: string): ServerFile | null {
-  try {
-    const { pid, url, started_at } = JSON.parse(
-      readFileSync(join(dataDir, 'server.json'), 'utf8'),
-    ) as ServerFile
-    if (!Number.isSafeInteger(pid) || typeof url !== 'string' || !isAlive(pid)) return null
-    return { pid, url, started_at }
-  } catch {
-    return null
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // A process of another user is alive all the same.
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }

@@ -7,8 +7,9 @@ import pg from 'pg'
 import { type Config, ConfigError, readConfig } from '../config.ts'
 import { embeddedPackage } from '../db/embedded.ts'
 import { KeyError, keyFile, loadKeys } from '../keyfiles.ts'
+import { readServerFile } from '../server-file.ts'
 import { isMain, makeCommand, runCommand } from './command.ts'
-import { readServerFile, runningEmbeddedUrl } from './database.ts'
+import { runningEmbeddedUrl } from './database.ts'
 
 const command = makeCommand('doctor', 'Looks at what this machine needs to run Livedraw.').option(
   '--json',

@@ -3,8 +3,9 @@ import { readConfig } from '../config.ts'
 import { restoreBackup } from '../db/backup.ts'
 import { checkSeedKeysOn, KeyError, loadKeys } from '../keyfiles.ts'
 import { makeFairKeys } from '../proofs/keys.ts'
+import { readServerFile } from '../server-file.ts'
 import { Failure, isMain, makeCommand, runCommand } from './command.ts'
-import { findDatabase, readServerFile } from './database.ts'
+import { findDatabase } from './database.ts'
 
 const command = makeCommand('restore', 'Loads a backup into an empty database; refuses any other.').argument(
   '<file>',

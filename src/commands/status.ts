@@ -1,7 +1,7 @@
 /** `npm run status`: where the running server is and how it is. */
 import { readConfig } from '../config.ts'
+import { readServerFile, type ServerFile } from '../server-file.ts'
 import { Failure, isMain, makeCommand, runCommand } from './command.ts'
-import { readServerFile, type ServerFile } from './database.ts'
 
 const command = makeCommand('status', 'Shows the server that runs on DATA_DIR and its health.').option(
   '--json',
