@@ -1,4 +1,5 @@
 /** What orchestrators, monitors and strangers ask a server: does it live, is it ready, how is it, who signs. */
+import { readdir } from 'node:fs/promises'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { z } from 'zod'
 import type { App } from '../app.ts'
@@ -38,10 +39,34 @@ export type Metrics = {
   observe(labels: { method: string; route: string; status: string }, duration_s: number): void
 }
 
+/**
+ * Defaults that list every socket one by one, inside a turn of the loop: 10 to 50 ms at a scrape with 2,500 clients. Open
+ * files are counted beside the loop instead; the sockets are in figures of our own.
+ */
+const CROWDED = [
+  'process_open_fds',
+  'nodejs_active_handles',
+  'nodejs_active_handles_total',
+  'nodejs_active_resources',
+  'nodejs_active_resources_total',
+  'nodejs_active_requests',
+  'nodejs_active_requests_total',
+]
+
 /** A registry of its own: two servers in one process (tests) must not meet in prom-client's global one. */
 export function makeMetrics(gauges: readonly GaugeSource[] = []): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  for (const name of CROWDED) registry.removeSingleMetric(name)
+  new Gauge({
+    name: 'process_open_fds',
+    help: 'Number of open file descriptors.',
+    registers: [registry],
+    async collect() {
+      const names = await readdir('/proc/self/fd').catch(() => undefined)
+      if (names !== undefined) this.set(names.length)
+    },
+  })
   const requests = new Histogram({
     name: 'livedraw_http_request_duration_seconds',
     help: 'Time from the first byte of a request to the end of its answer.',

@@ -86,6 +86,12 @@ describe('http: operations', () => {
     assert.deepEqual(Object.keys(body.components).sort(), ['database', 'fairness', 'process'])
   })
 
+  it('P-50 open files are counted, and no figure lists every socket inside a turn of the loop', async () => {
+    const { text } = await http.ask('GET', '/metrics')
+    assert.match(text, /^process_open_fds [1-9]\d*$/m)
+    assert.doesNotMatch(text, /nodejs_active_/)
+  })
+
   it('P-50 metrics can be scraped, and count requests by the pattern of their route, never by their path', async () => {
     const token = await http.token('operator')
     await http.ask('GET', '/api/v1/game-engines/0192f0c1-6c1b-7a52-b9a4-0d6a3c7e9f10', { token })
