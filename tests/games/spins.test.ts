@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { changeStatus } from '../../src/games/wheel/publish.ts'
 import type { Wheel } from '../../src/games/wheel/wheel.ts'
+import { lockPairs } from '../../src/proofs/store.ts'
 import { codeOf, codesOf, eventually, refusalOf, type Stage, startStage, tally } from './kit.ts'
 
 let stage: Stage
@@ -23,6 +24,36 @@ describe('spins', () => {
       times(count, (i) => wheel.spin(stage.actor(user), { wheel_id, request_id: `${prefix}-${user}-${i}` })),
     )
   }
+
+  it('after a new version whoever spins waits for a pair of his own, and not for those of the crowd', async () => {
+    const wheel_id = await stage.aWheel()
+    const crowd = times(40, (i) => `user-${i}`)
+    await stage.grant('eve', 1)
+    const first = { game_id: wheel_id, user_id: crowd[0]! }
+    const [holding, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const held = stage.inTenant(async (tx) => {
+      await lockPairs(tx, [first])
+      holding.resolve()
+      await released.promise
+    })
+    await holding.promise
+    const renewed = stage.wheel.renewPairs(
+      [...crowd, 'eve'].map((user) => stage.actor(user)),
+      wheel_id,
+    )
+    const { answer } = await stage.wheel.spin(stage.actor('eve'), { wheel_id, request_id: 'r-1' })
+    const pairs = () => stage.rows('select user_id from fair_seeds')
+    assert.deepEqual(
+      (await pairs()).map((row) => row.user_id),
+      ['eve', 'eve'],
+      'the crowd still waits',
+    )
+    released.resolve()
+    await Promise.all([held, renewed])
+    assert.equal(answer.nonce, 0)
+    assert.equal((await pairs()).length, 2 * 41, 'everybody has a pair, and eve no second one')
+    await stage.assertClean()
+  })
 
   describe('chances', () => {
     it('S1-15 100 parallel spins with 10 chances: 10 succeed, 90 are refused, nothing remains, the first to expire goes first', async () => {

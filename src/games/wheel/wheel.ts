@@ -77,6 +77,8 @@ export type Wheel = {
   }
 }
 
+type PairWanted = { user_id: string; wheel_id: string }
+
 export type WheelOptions = {
   app: App
   checkpoints: Checkpoints
@@ -101,8 +103,11 @@ const SPIN_TRIES_MAX = 5
 /** A move is late by at most the first; the second is how late a wheel's own rhythm may begin. */
 const LOOK_AGAIN_MS = { running: 100, idle: 1_000 }
 
-/** Two signatures and five rows of the log each: a crowd in one transaction would hold the loop and the log's head. */
-const RENEWED_AT_ONCE = 64
+/**
+ * Two signatures and five rows of the log each: while a crowd's pairs are made in one transaction, whoever spins waits for
+ * the loop, the log's head and the locks of that crowd.
+ */
+const RENEWED_AT_ONCE = 32
 
 /** The unique key of requests decided: the same request was answered by another process at this moment. */
 function isAnsweredElsewhere(error: unknown): boolean {
@@ -132,29 +137,34 @@ export function makeWheel({
   })
 
   /** Players who arrive together get their pairs in one transaction and one checkpoint. */
-  const pairs = makeBatcher<{ user_id: string; wheel_id: string }, void>({
+  const pairs = makeBatcher<PairWanted, void>({ lane_count: 1, run: preparePairs })
+  /** Players who only may spin soon: behind nobody who waits for a pair of his own. */
+  const renewals = makeBatcher<PairWanted, void>({
     lane_count: 1,
-    run: async (tenantId, items) => {
-      const distinct = [...new Map(items.map((item) => [`${item.wheel_id}\n${item.user_id}`, item])).values()]
-      const closed = await app.run(
-        systemActor(tenantId),
-        async (tx, wanted: typeof distinct) => {
-          const bindings = new Map<string, Awaited<ReturnType<typeof bindingOf>>>()
-          for (const { wheel_id } of wanted)
-            if (!bindings.has(wheel_id)) bindings.set(wheel_id, await bindingOf(tx, wheel_id))
-          return ensurePairs(
-            tx,
-            wanted.map(({ user_id, wheel_id }) => ({ user_id, binding: bindings.get(wheel_id)! })),
-          )
-        },
-        distinct,
-        { keeps_plans: true },
-      )
-      for (const seed_id of closed) memory.pairs.forget(seed_id)
-      await checkpoints.make(tenantId)
-      return items.map(() => ({ answer: undefined }))
-    },
+    batch_size_max: RENEWED_AT_ONCE,
+    run: preparePairs,
   })
+
+  async function preparePairs(tenantId: string, items: readonly PairWanted[]) {
+    const distinct = [...new Map(items.map((item) => [`${item.wheel_id}\n${item.user_id}`, item])).values()]
+    const closed = await app.run(
+      systemActor(tenantId),
+      async (tx, wanted: typeof distinct) => {
+        const bindings = new Map<string, Awaited<ReturnType<typeof bindingOf>>>()
+        for (const { wheel_id } of wanted)
+          if (!bindings.has(wheel_id)) bindings.set(wheel_id, await bindingOf(tx, wheel_id))
+        return ensurePairs(
+          tx,
+          wanted.map(({ user_id, wheel_id }) => ({ user_id, binding: bindings.get(wheel_id)! })),
+        )
+      },
+      distinct,
+      { keeps_plans: true },
+    )
+    for (const seed_id of closed) memory.pairs.forget(seed_id)
+    await checkpoints.make(tenantId)
+    return items.map(() => ({ answer: undefined }))
+  }
 
   async function bindingOf(tx: Tx, game: string) {
     const wheel = await loadWheel(tx, game)
@@ -174,10 +184,9 @@ export function makeWheel({
     pairs.submit(actor.tenantId, actor.userId, { user_id: actor.userId, wheel_id })
 
   async function renewPairs(actors: readonly Actor[], wheel_id: string): Promise<void> {
-    for (let next = 0; next < actors.length; next += RENEWED_AT_ONCE) {
-      const some = actors.slice(next, next + RENEWED_AT_ONCE)
-      await Promise.all(some.map((actor) => preparePair(actor, wheel_id)))
-    }
+    await Promise.all(
+      actors.map(({ tenantId, userId }) => renewals.submit(tenantId, userId, { user_id: userId, wheel_id })),
+    )
   }
 
   async function headOf(actor: Actor, game: string): Promise<WheelHead> {
