@@ -45,7 +45,8 @@ describe('the write path', () => {
           undefined,
         )
       await Promise.all([touch(a, b), touch(b, a)])
-      assert.equal(tries, 3, 'one of them was repeated, once')
+      // Once, or again: who is repeated may take its first row back before the other one, let go, has woken up.
+      assert.ok(tries >= 3, 'one of them was repeated')
       assert.deepEqual(
         await stage.rows('select cost_minor from gamification_prizes'),
         times(2, () => ({ cost_minor: 2 })),
