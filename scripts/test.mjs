@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process'
 import { accessSync, constants, statfsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 
 const MOCHA = createRequire(import.meta.url).resolve('mocha/bin/mocha.js')
@@ -15,20 +16,21 @@ const PROGRAMS = [
   'tests/loadtest/**/*.test.ts',
   'tests/games/adding-a-game.test.ts',
 ]
+const COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/livedraw', import.meta.url))
 /** A file system in memory, and what a run may take of it: some 300 databases of 15 MB, and a browser. */
 const MEMORY = '/dev/shm'
 const MEMORY_BYTES = 8e9
 const OUTCOMES = ['passing', 'pending', 'failing']
 
 /**
- * The environment of the parts. Their databases live in memory where there is plenty of it: half of a run was waiting for
- * files that are made and removed again. Whoever sets TMPDIR, or TEST_DURABLE=1, decides otherwise.
+ * The environment of the parts. What Node compiles is kept for the hundred processes that a run starts. Databases live in
+ * memory where there is plenty of it: half of a run was waiting for files that are made and removed again. Whoever sets
+ * TMPDIR, or TEST_DURABLE=1, decides otherwise.
  */
 function environment() {
-  const { env } = process
-  return env.TMPDIR !== undefined || env.TEST_DURABLE === '1' || !hasMemory()
-    ? env
-    : { ...env, TMPDIR: MEMORY }
+  const env = { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env }
+  if (env.TMPDIR === undefined && env.TEST_DURABLE !== '1' && hasMemory()) env.TMPDIR = MEMORY
+  return env
 }
 
 function hasMemory() {

@@ -1,6 +1,6 @@
 /**
  * The application as doors see it: run a use case, run it once per key, follow a game. What is behind it
- * (pool, clock, keys) is built in main.ts.
+ * (pool, clock, keys) is built in composition.ts.
  */
 import type { Clock } from './clock.ts'
 import { type Once, type OnceKey, onceAll } from './db/once.ts'

@@ -64,7 +64,7 @@ const inside = (path: string, dir: string) => path.startsWith(`${dir}/`)
 /** Rooms are plugins: nothing below them knows them, but the place that puts everything together. */
 const roomsStayAbove: Rule = (sources) =>
   sources
-    .filter(({ path }) => inside(path, 'src') && path !== 'src/main.ts' && !isTest(path))
+    .filter(({ path }) => inside(path, 'src') && path !== 'src/composition.ts' && !isTest(path))
     .flatMap((source) =>
       importsOf(source)
         .filter(({ target }) => inside(target, 'rooms'))
@@ -233,11 +233,11 @@ const everything = [
 /** Rule, sources, sets of planted sources in each of which it must see a violation, and a harmless set. */
 const RULES: { holds: string; rule: Rule; over: readonly Source[]; bad: Source[][]; good: Source[] }[] = [
   {
-    holds: 'src never imports rooms, but for main.ts',
+    holds: 'src never imports rooms, but for composition.ts',
     rule: roomsStayAbove,
     over: server,
     bad: [[{ path: 'src/http/x.ts', text: `import { makeRooms } from '../../rooms/index.ts'` }]],
-    good: [{ path: 'src/main.ts', text: `import { makeRooms } from '../rooms/index.ts'` }],
+    good: [{ path: 'src/composition.ts', text: `import { makeRooms } from '../rooms/index.ts'` }],
   },
   {
     holds: 'rooms hold no store and no database',

@@ -7,7 +7,7 @@ import { refuse } from '../errors.ts'
 import { type Route, route } from './route.ts'
 import type { Tokens } from './tokens.ts'
 
-/** What the process knows of itself; main.ts changes it as it starts and stops. */
+/** What the process knows of itself; the process changes it as it starts and stops. */
 export type ServerState = {
   /** The schema is that of this version. */
   migrated: boolean

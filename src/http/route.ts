@@ -118,7 +118,7 @@ export type Doors = {
   auth: Auth
   limits: Limits
   rates: DefaultRates
-  /** The real peer: what a proxy says counts only where main.ts trusts it. */
+  /** The real peer: what a proxy says counts only where composition.ts trusts it. */
   addressOf(request: Request): string
   report(where: string, error: unknown): void
   /** Told why a request of a player was refused: some could not come from a client of ours. */

@@ -40,7 +40,7 @@ export type HttpDeps = {
   security_contact: string
   /** TEST_CLOCK=1: the clock of `app` can be moved by a request. */
   has_test_clock?: boolean
-  /** The real peer; by default that of the socket. main.ts knows which proxies are trusted. */
+  /** The real peer; by default that of the socket. composition.ts knows which proxies are trusted. */
   addressOf?(request: Request): string
   rates?: Partial<DefaultRates>
   gauges?: readonly GaugeSource[]

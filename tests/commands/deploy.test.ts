@@ -246,8 +246,8 @@ describe('deploy: npm test', () => {
     assert.match(stdout, /\n {2}all parts\n\n {2}47 passing\n {2}2 pending\n$/)
   })
 
-  it('fails with what failed in any part', () => {
-    const failed = says('  30 passing (5s)\n  3 failing', 3)
+  it('fails with what failed in any part, and says it again where the end is read', () => {
+    const failed = says('  30 passing (5s)\n  3 failing\n\n  1) it breaks:\n     why', 3)
     const passed = says('  12 passing (3s)', 0)
     for (const parts of [
       [failed, passed, passed],
@@ -256,7 +256,10 @@ describe('deploy: npm test', () => {
     ] as const) {
       const { status, stdout } = run(...parts)
       assert.equal(status, 1)
-      assert.match(stdout, / {2}54 passing\n {2}3 failing\n$/)
+      assert.match(
+        stdout,
+        / {2}3 failing\n\n {2}1\) it breaks:\n {5}why\s+all parts\n\n {2}54 passing\n {2}3 failing\n$/,
+      )
     }
   })
 

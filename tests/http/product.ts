@@ -42,7 +42,7 @@ export type Product = HttpHarness & {
   grant(user_id: string, count: number): Promise<void>
 }
 
-/** As main.ts composes it, without rooms. */
+/** As composition.ts does it, without rooms. */
 export async function startProduct(options: HttpOptions = {}): Promise<Product> {
   let checkpoints: Checkpoints | undefined
   let draws: Draws | undefined
