@@ -799,16 +799,16 @@ const en = {
 
   'desk.title': 'Desk',
   'desk.lead': 'For who hands rewards over, and for staff. Players need none of this.',
-  'desk.token': 'Your bearer token',
-  'desk.token_hint':
+  'token.hint':
     'It is kept in this tab only and is gone when you close it. It is sent to this server and to nobody else.',
-  'desk.enter': 'Sit down',
+  'token.enter': 'Sign in',
+  'token.none': 'This is no bearer token. It has three parts with dots between them.',
+  'token.refused': 'The server does not take this token. It may be over, or of another server.',
+  'desk.token': 'Your bearer token',
   'desk.how': 'Where a token comes from',
   'desk.how_creator': 'From your operator; in the demo, on the machine of the server. A creator:',
   'desk.how_operator': 'An operator, who decides complaints:',
-  'desk.no_token': 'This is no bearer token. It has three parts with dots between them.',
   'desk.wrong_role': 'This token is of no creator, operator or auditor; there is nothing to do here with it.',
-  'desk.token_refused': 'The server does not take this token. It may be over, or of another server.',
   'desk.token_over': 'Your token is over. Get a new one, and you are back.',
   'desk.as': '{name} ({roles})',
   'desk.leave': 'Leave the desk',
@@ -897,10 +897,7 @@ const en = {
   'admin.lead':
     'Guess games and giveaways as lists and as files. What is sealed for players is sealed here too.',
   'admin.token': 'Token of an operator or auditor',
-  'admin.token_help':
-    'It stays in this tab and goes to this server only. The server’s own command makes one:',
-  'admin.token_bad': 'This is no token.',
-  'admin.sign_in': 'Sign in',
+  'admin.how': 'On the machine of the server this makes one:',
   'admin.leave': 'Sign out',
   'admin.ended': 'This token has ended, or the server does not know it. Paste a new one.',
   'admin.forbidden': 'This token has neither the role operator nor auditor.',

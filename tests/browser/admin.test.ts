@@ -82,7 +82,7 @@ describe("the operator's desk", function () {
     const enter = page.getByRole('button', { name: 'Sign in' })
     await field.fill('not a token')
     await enter.click()
-    await page.getByRole('alert').getByText('This is no token.').waitFor()
+    await page.getByRole('alert').getByText('This is no bearer token.').waitFor()
     await field.fill((await aGuest(scene.on.server)).token)
     await enter.click()
     await page.getByRole('alert').getByText('neither the role operator nor auditor').waitFor()

@@ -94,7 +94,7 @@ describe('the claim page and the desk', function () {
     const desk = await scene.visitor({ viewport: DESK })
     await desk.page.goto('/desk')
     await desk.page.getByLabel('Your bearer token').fill(claimed.creator)
-    await desk.page.getByRole('button', { name: 'Sit down' }).click()
+    await desk.page.getByRole('button', { name: 'Sign in' }).click()
     await tab(desk.page, 'Scan').click()
     await desk.page.getByText('This browser cannot read codes from a camera or photo.').waitFor()
     await scan(desk.page, `${second.slice(0, -4)}AAAA`)
@@ -496,7 +496,7 @@ describe('the claim page and the desk', function () {
     await page.goto('/desk')
     const trying = async (token: string, says: string) => {
       await page.getByLabel('Your bearer token').fill(token)
-      await page.getByRole('button', { name: 'Sit down' }).click()
+      await page.getByRole('button', { name: 'Sign in' }).click()
       await page.getByRole('alert').filter({ hasText: says }).waitFor()
     }
     const creator = await aCreator(server)

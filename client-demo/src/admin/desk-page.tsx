@@ -1,9 +1,11 @@
 /** The operator's desk: five lists of guess games with filters, pages and files. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { type Bearer, forgetBearer, keepBearer, keptBearer, readBearer } from '../shared/bearer.ts'
+import { type Bearer, forgetBearer, keptBearer } from '../shared/bearer.ts'
 import { drawAddress, verifyDrawAddress } from '../shared/guess-api.ts'
 import { useLoaded } from '../shared/loading.ts'
 import { asRefusal, whyText } from '../shared/refusal.ts'
+import { watches } from '../shared/rights.ts'
+import { TokenForm } from '../shared/token-form.tsx'
 import { Announcer, Header, Tabs } from '../shared/ui.tsx'
 import { LANGUAGE, numberText, say, sayOr } from '../strings.ts'
 import { PAGE_SIZE, type Query, readFile, readPage } from './desk.ts'
@@ -11,8 +13,8 @@ import { type Filter, LISTS, type List, type ListName, type Row } from './lists.
 
 export function DeskPage() {
   const [seat, setSeat] = useState<Bearer | undefined>(keptBearer)
-  const [why, setWhy] = useState<string | null>(null)
-  const leave = (reason: string | null) => {
+  const [why, setWhy] = useState('')
+  const leave = (reason: string) => {
     forgetBearer()
     setWhy(reason)
     setSeat(undefined)
@@ -21,7 +23,7 @@ export function DeskPage() {
     <>
       <Header page="admin">
         {seat !== undefined && (
-          <button type="button" class="button" onClick={() => leave(null)}>
+          <button type="button" class="button" onClick={() => leave('')}>
             {say('admin.leave')}
           </button>
         )}
@@ -38,14 +40,18 @@ export function DeskPage() {
           </p>
         </header>
         {seat === undefined ? (
-          <SignIn
-            why={why}
-            onSeat={(given) => {
-              keepBearer(given)
-              setWhy(null)
-              setSeat(given)
-            }}
-          />
+          <section class="card desk-door">
+            <TokenForm
+              label={say('admin.token')}
+              first_why={why}
+              refuses={(bearer) => (watches(bearer) ? undefined : say('admin.forbidden'))}
+              onBearer={setSeat}
+            >
+              <p class="fine">
+                {say('admin.how')} <code>npm run token -- --tenant demo --sub me --role operator</code>
+              </p>
+            </TokenForm>
+          </section>
         ) : (
           <Desk seat={seat} onLeave={leave} />
         )}
@@ -54,47 +60,7 @@ export function DeskPage() {
   )
 }
 
-function SignIn({ why, onSeat }: { why: string | null; onSeat: (seat: Bearer) => void }) {
-  const [text, setText] = useState('')
-  const [is_bad, setBad] = useState(false)
-  const submit = (event: Event) => {
-    event.preventDefault()
-    const seat = readBearer(text)
-    setBad(seat === undefined)
-    if (seat !== undefined) onSeat(seat)
-  }
-  return (
-    <form class="card desk-sign-in" onSubmit={submit}>
-      <label for="desk-token">{say('admin.token')}</label>
-      <textarea
-        id="desk-token"
-        rows={3}
-        value={text}
-        autocomplete="off"
-        autocapitalize="off"
-        spellcheck={false}
-        aria-invalid={is_bad}
-        aria-describedby="desk-token-help"
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-      <p id="desk-token-help" class="fine">
-        {say('admin.token_help')} <code>npm run token -- --tenant demo --sub me --role operator</code>
-      </p>
-      {(is_bad || why !== null) && (
-        <p class="bad" role="alert">
-          {is_bad ? say('admin.token_bad') : why}
-        </p>
-      )}
-      <p class="row">
-        <button type="submit" class="button button-primary">
-          {say('admin.sign_in')}
-        </button>
-      </p>
-    </form>
-  )
-}
-
-type DeskParts = { seat: Bearer; onLeave: (why: string | null) => void }
+type DeskParts = { seat: Bearer; onLeave: (why: string) => void }
 
 function Desk({ seat, onLeave }: DeskParts) {
   const [chosen, setChosen] = useState<ListName>('games')

@@ -1,18 +1,18 @@
 /** The desk: whoever hands rewards over works here, and staff that decides complaints. */
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
-import { type Bearer, forgetBearer, keepBearer, keptBearer, readBearer } from '../shared/bearer.ts'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { type Bearer, forgetBearer, keptBearer } from '../shared/bearer.ts'
 import { followInbox } from '../shared/inbox.ts'
 import type { Link, Live } from '../shared/live.ts'
 import { useLoaded } from '../shared/loading.ts'
-import { asRefusal, whyText } from '../shared/refusal.ts'
+import { decides, handsOver, watches } from '../shared/rights.ts'
 import { readTenant, type Tenant } from '../shared/tenant.ts'
+import { TokenForm } from '../shared/token-form.tsx'
 import { Announcer, Header, LinkPill, Tabs, Unavailable } from '../shared/ui.tsx'
 import { say } from '../strings.ts'
 import { BlocksTab } from './blocks-tab.tsx'
 import { ClaimsTab } from './claims-tab.tsx'
 import { ComplaintsTab } from './complaints-tab.tsx'
 import { RecordTab } from './record-tab.tsx'
-import { decides, handsOver, watches } from './rights.ts'
 import { ScanTab } from './scan-tab.tsx'
 
 /** What the inbox told last, and how often it told something. */
@@ -54,23 +54,6 @@ type SignInProps = {
 }
 
 function SignIn({ first_why, onBearer }: SignInProps) {
-  const id = useId()
-  const [text, setText] = useState('')
-  const [why, setWhy] = useState(first_why)
-  const submit = async (event: Event) => {
-    event.preventDefault()
-    const bearer = readBearer(text)
-    if (bearer === undefined) return setWhy(say('desk.no_token'))
-    if (!handsOver(bearer) && !watches(bearer)) return setWhy(say('desk.wrong_role'))
-    try {
-      await readTenant(bearer.token)
-    } catch (error) {
-      const refusal = asRefusal(error)
-      return setWhy(refusal.code === 'unauthorized' ? say('desk.token_refused') : whyText(refusal))
-    }
-    keepBearer(bearer)
-    onBearer(bearer)
-  }
   return (
     <>
       <Header page="desk" />
@@ -78,41 +61,24 @@ function SignIn({ first_why, onBearer }: SignInProps) {
         <section class="card desk-door">
           <h1>{say('desk.title')}</h1>
           <p>{say('desk.lead')}</p>
-          <form class="words" onSubmit={(event) => void submit(event)} noValidate>
-            <label for={id}>{say('desk.token')}</label>
-            <input
-              id={id}
-              type="password"
-              autoComplete="off"
-              spellcheck={false}
-              value={text}
-              aria-invalid={why !== ''}
-              aria-describedby={`${id}-hint`}
-              onInput={(event) => setText(event.currentTarget.value)}
-            />
-            <p id={`${id}-hint`} class="fine">
-              {say('desk.token_hint')}
-            </p>
-            {why !== '' && (
-              <p class="why" role="alert">
-                {why}
-              </p>
-            )}
-            <button type="submit" class="button button-primary">
-              {say('desk.enter')}
-            </button>
-          </form>
-          <h2>{say('desk.how')}</h2>
-          <dl class="facts">
-            <dt>{say('desk.how_creator')}</dt>
-            <dd>
-              <code class="bytes">npm run token -- --tenant demo --sub ada --role creator</code>
-            </dd>
-            <dt>{say('desk.how_operator')}</dt>
-            <dd>
-              <code class="bytes">npm run token -- --tenant demo --sub otto --role operator</code>
-            </dd>
-          </dl>
+          <TokenForm
+            label={say('desk.token')}
+            first_why={first_why}
+            refuses={(bearer) => (handsOver(bearer) || watches(bearer) ? undefined : say('desk.wrong_role'))}
+            onBearer={onBearer}
+          >
+            <h2>{say('desk.how')}</h2>
+            <dl class="facts">
+              <dt>{say('desk.how_creator')}</dt>
+              <dd>
+                <code class="bytes">npm run token -- --tenant demo --sub ada --role creator</code>
+              </dd>
+              <dt>{say('desk.how_operator')}</dt>
+              <dd>
+                <code class="bytes">npm run token -- --tenant demo --sub otto --role operator</code>
+              </dd>
+            </dl>
+          </TokenForm>
         </section>
       </main>
     </>
