@@ -1,6 +1,6 @@
 /**
- * `npm test`: the tests that drive a whole server from outside, in a browser or by killing it, and those that start
- * programs of their own, beside all others: they mostly wait. Each part is a mocha of its own; the words of these come
+ * `npm test`: the tests that drive a whole server in a browser, and those that kill one or start programs of their own,
+ * beside all others: they mostly wait. Each part is a mocha of its own; the words of these come
  * when the others have spoken, and one summary of all ends it. Arguments go to all (`npm test -- -g S2-18`).
  */
 import { spawn } from 'node:child_process'
@@ -10,11 +10,13 @@ import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 
 const MOCHA = createRequire(import.meta.url).resolve('mocha/bin/mocha.js')
-const OUTSIDE = ['tests/browser/**/*.test.ts', 'tests/chaos/**/*.test.ts']
+const OUTSIDE = ['tests/browser/**/*.test.ts']
 const PROGRAMS = [
+  'tests/chaos/**/*.test.ts',
   'tests/commands/**/*.test.ts',
   'tests/loadtest/**/*.test.ts',
   'tests/games/adding-a-game.test.ts',
+  'tests/webhooks/killed.test.ts',
 ]
 const COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/livedraw', import.meta.url))
 /** A file system in memory, and what a run may take of it: some 300 databases of 15 MB, and a browser. */
