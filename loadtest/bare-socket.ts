@@ -24,7 +24,11 @@ const ABNORMAL = 1006
 
 /** Opens `url` (http or https). What is not needed is not there: no fragments, no extensions, no text. */
 export function openBareSocket(url: URL, headers: Record<string, string>, on: BareHandlers): BareSocket {
-  const socket = dial(url)
+  const take = (chunk: Buffer) => {
+    const fault = read(chunk)
+    if (fault !== null) leave(fault)
+  }
+  const socket = dial(url, take)
   const lines = Object.entries({
     Host: url.host,
     Connection: 'Upgrade',
@@ -47,10 +51,6 @@ export function openBareSocket(url: URL, headers: Record<string, string>, on: Ba
     else if (opcode === PING) write(socket, PONG, data)
     else if (opcode === CLOSE) leave(data.length >= 2 ? data.readUInt16BE(0) : NO_STATUS)
   })
-  socket.on('data', (chunk: Buffer) => {
-    const fault = read(chunk)
-    if (fault !== null) leave(fault)
-  })
   socket.on('error', leave)
   socket.on('close', () => leave(ABNORMAL))
   return {
@@ -62,9 +62,20 @@ export function openBareSocket(url: URL, headers: Record<string, string>, on: Ba
   }
 }
 
-function dial({ protocol, hostname, port }: URL): Socket {
-  if (protocol !== 'https:') return connect({ port: Number(port || 80), host: hostname, noDelay: true })
-  return connectTls({ port: Number(port || 443), host: hostname, servername: hostname })
+/** Where all sockets of a thread read to: a buffer and an event of a stream for each read cost more than its frames. */
+const INPUT = Buffer.allocUnsafe(65_536)
+
+function dial({ protocol, hostname, port }: URL, take: (chunk: Buffer) => void): Socket {
+  if (protocol === 'https:') {
+    const socket = connectTls({ port: Number(port || 443), host: hostname, servername: hostname })
+    return socket.on('data', take)
+  }
+  const callback = (size: number) => {
+    take(INPUT.subarray(0, size))
+    return true
+  }
+  const onread = { buffer: INPUT, callback }
+  return connect({ port: Number(port || 80), host: hostname, noDelay: true, onread })
 }
 
 /** Frames of a client are masked; a mask of zero is a mask. Messages of the bots are shorter than 126 bytes. */
@@ -73,7 +84,10 @@ function write(socket: Socket, opcode: number, data: Uint8Array): void {
   socket.write(Buffer.concat([Uint8Array.of(0x80 | opcode, 0x80 | data.length, 0, 0, 0, 0), data]))
 }
 
-/** Reads the answer to the upgrade and then frames. The reader answers an error when there was no upgrade. */
+/**
+ * Reads the answer to the upgrade and then frames. The reader answers an error when there was no upgrade. What it is
+ * given may be written over when it returns: what it needs of it later it copies.
+ */
 function makeReader(frame: (opcode: number, data: Buffer) => void): (chunk: Buffer) => Error | null {
   let rest: Buffer | null = null
   let is_open = false
@@ -83,7 +97,7 @@ function makeReader(frame: (opcode: number, data: Buffer) => void): (chunk: Buff
     if (!is_open) {
       const end = data.indexOf('\r\n\r\n')
       if (end < 0) {
-        rest = data
+        rest = Buffer.from(data)
         return null
       }
       const status = data.subarray(0, data.indexOf('\r\n')).toString('latin1')
@@ -102,7 +116,7 @@ function makeReader(frame: (opcode: number, data: Buffer) => void): (chunk: Buff
       frame(data[at]! & 0x0f, data.subarray(at + head, at + head + size))
       at += head + size
     }
-    if (at < data.length) rest = data.subarray(at)
+    if (at < data.length) rest = Buffer.from(data.subarray(at))
     return null
   }
 }

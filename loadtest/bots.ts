@@ -139,12 +139,20 @@ async function run(plan: BotPlan): Promise<void> {
     room.onStateChange.remove(keep)
   }
 
+  /** Each in a rhythm of its own: together they would come back at one moment, with seconds of frames to decode. */
   async function pauseSome(): Promise<void> {
     const sleepers = watchers.filter(({ pauses }) => pauses)
-    while (!thread.isOver() && sleepers.length > 0) {
-      await sleep(Math.min(1_000, plan.duration_ms / 8), undefined, { ref: false })
-      if (!thread.isOver()) await Promise.all(sleepers.map(({ room }) => pauseOnce(room)))
-    }
+    const rest_ms = Math.min(1_000, plan.duration_ms / 8)
+    const turn_ms = (rest_ms + plan.pause_ms) / sleepers.length
+    await Promise.all(
+      sleepers.map(async ({ room }, i) => {
+        await sleep(turn_ms * i, undefined, { ref: false })
+        while (!thread.isOver()) {
+          await sleep(rest_ms, undefined, { ref: false })
+          if (!thread.isOver()) await pauseOnce(room)
+        }
+      }),
+    )
   }
 
   const log: LogEntry[] = []
