@@ -27,6 +27,7 @@ import { customerRoutes } from './customers/routes.ts'
 import { type EmbeddedPostgres, startEmbedded } from './db/embedded.ts'
 import { migrate } from './db/migrate.ts'
 import { type Database, openPool } from './db/pool.ts'
+import { keepStatistics } from './db/statistics.ts'
 import { adminLinkRoutes, makeAdminLink } from './demo/admin-link.ts'
 import { type Bots, startBots } from './demo/bots.ts'
 import { creditRoutes, giveCredit } from './demo/credit.ts'
@@ -312,6 +313,8 @@ async function build(config: Config, log: Log, started_at: number, steps: Step[]
 
   const demo_id = config.is_demo ? await makeDemo({ app, directory, wheel, prizes, wheels }) : undefined
   await jobs.start()
+  const statistics = keepStatistics(database, report)
+  steps.push({ name: 'statistics', stop: () => statistics.stop() })
   await server.listen(config.port, config.host)
   // Colyseus stops listening and does not wait: requests under way must have their answer before the pool goes.
   const closed = once(http, 'close')

@@ -280,10 +280,12 @@ export function loadLastCheckpoint(tx: Tx) {
 /** Those commitments that a signed checkpoint covers: only on them may anybody rely (fair-1.md section 11). */
 export async function loadCheckpointed(tx: Tx, commit_hashes: readonly string[]): Promise<Set<string>> {
   const rows = await tx.rows<{ commit_hash: string }>(
-    `select distinct commit_hash from fair_log
-     where commit_hash = any($1::text[]) and type = 'commit'
-       and seq < (select max(log_size) from fair_checkpoints)`,
-    [commit_hashes],
+    `select c.commit_hash from unnest($1::text[]) as c(commit_hash)
+     cross join lateral (
+       select seq from fair_log x where x.commit_hash = c.commit_hash and x.type = 'commit' limit 1
+     ) logged
+     where logged.seq < (select max(log_size) from fair_checkpoints)`,
+    [[...new Set(commit_hashes)]],
     'checkpointed_commitments',
   )
   return new Set(rows.map((row) => row.commit_hash))
