@@ -1,4 +1,5 @@
 /** Statements over seeds, commitments, the fairness log and its checkpoints. */
+import { columnsOf } from '../db/columns.ts'
 import type { Tx } from '../db/tx.ts'
 
 export type SeedRow = {
@@ -92,23 +93,39 @@ export type NewSeed = {
   jws: string
 }
 
+const SEEDS = columnsOf<NewSeed>({
+  id: 'uuid',
+  kind: 'text',
+  game_id: 'text',
+  user_id: 'text',
+  holder: 'text',
+  holder_salt: 'text',
+  commit_hash: 'text',
+  config_version: 'integer',
+  seq: 'integer',
+  seed_hash: 'text',
+  sealed_seed: 'text',
+  seed_status: 'text',
+  doc: 'text',
+  config: 'text',
+  jws: 'text',
+})
+
+const INSERT_SEEDS = `
+with r as materialized (
+  select * from ${SEEDS.from(2)}
+), commitments as (
+  insert into fair_commitments (commit_hash, kind, game_id, holder, seq, doc, config, jws, created_at)
+  select commit_hash, kind, game_id, coalesce(holder, '-'), seq, doc, config, jws, $1::timestamptz from r
+)
+insert into fair_seeds (id, kind, game_id, user_id, holder, holder_salt, commit_hash, config_version, seq, seed_hash, sealed_seed,
+                        seed_status, activated_at, committed_at, created_at, updated_at)
+select id, kind, game_id, user_id, holder, holder_salt, commit_hash, config_version, seq, seed_hash, sealed_seed, seed_status,
+       case when seed_status = 'active' then $1::timestamptz end, $1, $1, $1 from r`
+
 /** Commitments and their sealed seeds. Unique keys refuse a second commitment with the same number. */
 export async function insertSeeds(tx: Tx, seeds: readonly NewSeed[]): Promise<void> {
-  await tx.rows(
-    `with r as materialized (
-       select * from json_to_recordset($1::json) as r(id uuid, kind text, game_id text, user_id text, holder text, holder_salt text,
-         commit_hash text, config_version int, seq int, seed_hash text, sealed_seed text, seed_status text, doc text, config text, jws text)
-     ), commitments as (
-       insert into fair_commitments (commit_hash, kind, game_id, holder, seq, doc, config, jws, created_at)
-       select commit_hash, kind, game_id, coalesce(holder, '-'), seq, doc, config, jws, $2 from r
-     )
-     insert into fair_seeds (id, kind, game_id, user_id, holder, holder_salt, commit_hash, config_version, seq, seed_hash, sealed_seed,
-                             seed_status, activated_at, committed_at, created_at, updated_at)
-     select id, kind, game_id, user_id, holder, holder_salt, commit_hash, config_version, seq, seed_hash, sealed_seed, seed_status,
-            case when seed_status = 'active' then $2::timestamptz end, $2, $2, $2 from r`,
-    [JSON.stringify(seeds), tx.now],
-    'insert_seeds',
-  )
+  await tx.rows(INSERT_SEEDS, [tx.now, ...SEEDS.values(seeds)], 'insert_seeds')
 }
 
 /** A commitment without a seed of ours (mode beacon). */
