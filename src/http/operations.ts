@@ -64,7 +64,8 @@ export function makeMetrics(gauges: readonly GaugeSource[] = []): Metrics {
     registers: [registry],
     async collect() {
       const names = await readdir('/proc/self/fd').catch(() => undefined)
-      if (names !== undefined) this.set(names.length)
+      // One of them is the directory that is read.
+      if (names !== undefined) this.set(names.length - 1)
     },
   })
   const requests = new Histogram({

@@ -30,7 +30,10 @@ class SeatRoom extends Room<{ state: InstanceType<typeof State> }> {
     holdSeat(this, client, code, 30)
   }
 }
-type Inside = Pick<SeatRoom, 'clients' | 'disconnect' | 'roomId' | 'hasReachedMaxClients'> & {
+type Inside = Pick<
+  SeatRoom,
+  'clients' | 'disconnect' | 'roomId' | 'hasReachedMaxClients' | 'locked' | 'unlock'
+> & {
   _reservedSeats: Record<string, unknown>
   _reserveSeat(session_id: string, options?: unknown, auth?: unknown, seconds?: number): Promise<boolean>
 }
@@ -113,7 +116,10 @@ describe('seats', () => {
               if (isGiven) await until('the expiry', () => !(session_id in room._reservedSeats))
             }
             if (step === 'join' && !room.hasReachedMaxClients()) {
+              // Rows that are taken away behind its back leave a full room locked, and the client would get another one.
+              if (room.locked) await room.unlock()
               const client = await joinRaw(running, 'seat', {}, { token: 'ann' })
+              assert.equal(client.roomId, room.roomId)
               await until('the state', () => client.byCode(14).length === 1)
               clients.push(client)
             }
@@ -145,7 +151,8 @@ describe('seats', () => {
           await until('no places are left', () => placesOf('t/ann') === 0 && placesOf('t/bob') === 0)
         },
       ),
-      { seed: SEED, numRuns: 25 },
+      // Shrinking would outlast the test, and nobody would see the seed.
+      { seed: SEED, numRuns: 25, endOnFailure: true },
     )
   })
 

@@ -97,6 +97,31 @@ export async function until(
   }
 }
 
+/** Between two looks of `within`, beyond which this process got no turn. */
+const TURN_MS_MAX = 50
+
+/**
+ * Asks until the answer is true, and fails when that took longer than `limit_ms`. Time in which the machine gave this
+ * process no turn is nobody's delay and does not count.
+ */
+export async function within(limit_ms: number, what: string, isTrue: () => boolean): Promise<void> {
+  const began = performance.now()
+  let looked = began
+  let stalled_ms = 0
+  await until(
+    what,
+    () => {
+      const now = performance.now()
+      stalled_ms += Math.max(0, now - looked - TURN_MS_MAX)
+      looked = now
+      return isTrue()
+    },
+    10_000,
+  )
+  const took_ms = Math.round(performance.now() - began - stalled_ms)
+  assert.ok(took_ms < limit_ms, `${what} took ${took_ms} ms, and ${Math.round(stalled_ms)} ms without a turn`)
+}
+
 export type Answer = { status: number; headers: Headers; body: any }
 
 /** One HTTP request by fetch, answered as data. */
