@@ -1,7 +1,7 @@
 /**
  * `npm test`: the tests that drive a whole server in a browser, and those that kill one or start programs of their own,
- * beside all others: they mostly wait. Each part is a mocha of its own; the words of these come
- * when the others have spoken, and one summary of all ends it. Arguments go to all (`npm test -- -g S2-18`).
+ * beside all others. Each part is a mocha of its own; the words of these come when the others have spoken, and one
+ * summary of all ends it. Arguments go to all (`npm test -- -g S2-18`).
  */
 import { spawn } from 'node:child_process'
 import { accessSync, constants, statfsSync } from 'node:fs'

@@ -15,7 +15,7 @@ export async function analyzeYoung(database: Pick<Database, 'query'>): Promise<s
   const young = await database.query<{ name: string }>(
     `select format('%I.%I', n.nspname, c.relname) as name
      from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind = 'r' and n.nspname = 'public' and c.reltuples < 0
+     where c.relkind = 'r' and n.nspname = 'public' and c.reltuples < 0 and pg_has_role(c.relowner, 'usage')
        and pg_relation_size(c.oid) > current_setting('block_size')::int
      order by 1`,
   )

@@ -1,4 +1,4 @@
-/** What the owner of a token may do at the desk. */
+/** What the owner of a token may do at the desks. */
 import type { Bearer } from '../shared/bearer.ts'
 
 export const handsOver = ({ roles }: Bearer): boolean => roles.some((role) => HANDING_OVER.includes(role))

@@ -13,7 +13,7 @@ type TokenFormProps = {
   /** What the owner of this token cannot do here, as a sentence; undefined when there is something to do. */
   refuses: (bearer: Bearer) => string | undefined
   onBearer: (bearer: Bearer) => void
-  /** Stands under the field. */
+  /** Where a token comes from; stands under the form. */
   children: ComponentChildren
 }
 
@@ -37,31 +37,33 @@ export function TokenForm({ label, first_why, refuses, onBearer, children }: Tok
     onBearer(bearer)
   }
   return (
-    <form class="words" onSubmit={(event) => void submit(event)} noValidate>
-      <label for={id}>{label}</label>
-      <input
-        id={id}
-        type="password"
-        autoComplete="off"
-        autocapitalize="off"
-        spellcheck={false}
-        value={text}
-        aria-invalid={why !== ''}
-        aria-describedby={`${id}-hint`}
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-      <p id={`${id}-hint`} class="fine">
-        {say('token.hint')}
-      </p>
-      {why !== '' && (
-        <p class="why" role="alert">
-          {why}
+    <>
+      <form class="words" onSubmit={(event) => void submit(event)} noValidate>
+        <label for={id}>{label}</label>
+        <input
+          id={id}
+          type="password"
+          autoComplete="off"
+          autocapitalize="off"
+          spellcheck={false}
+          value={text}
+          aria-invalid={why !== ''}
+          aria-describedby={`${id}-hint`}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+        <p id={`${id}-hint`} class="fine">
+          {say('token.hint')}
         </p>
-      )}
-      <button type="submit" class="button button-primary">
-        {say('token.enter')}
-      </button>
+        {why !== '' && (
+          <p class="why" role="alert">
+            {why}
+          </p>
+        )}
+        <button type="submit" class="button button-primary">
+          {say('token.enter')}
+        </button>
+      </form>
       {children}
-    </form>
+    </>
   )
 }
